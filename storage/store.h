@@ -31,6 +31,11 @@ class Batch {
   /// The queue's state as of this batch, replacing the record before it.
   virtual void put_progress(QueueId queue, const QueueProgress& progress) = 0;
 
+  /// Transient rows of the sub-queue below this position are dead. Not persisted: it only lets the store drop them. (The
+  /// record of put_progress counts every position that was never stored as settled, live transient messages too, so it
+  /// must not be used for transient rows.)
+  virtual void note_transient_floor(QueueId queue, Priority priority, Position floor) = 0;
+
   /// The queue is gone: its progress record is removed and its id is remembered as deleted until none of its rows is left.
   virtual void delete_queue(QueueId queue) = 0;
 
