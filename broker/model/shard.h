@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -15,6 +16,10 @@
 namespace lepus::model {
 
 class Queue;
+
+/// What became of a publish as far as its channel can know at once. `later`: a Confirmed follows if the publisher has a
+/// confirm number.
+enum class PublishAnswer { taken, refused, later };
 
 /// What a shard is given. All of it outlives the shard.
 struct ShardEnvironment {
@@ -49,8 +54,11 @@ class Shard {
   void load(const storage::Recovered& recovered);
 
   // ---- for connections of this shard: to the queue's owner, by call if it is this shard, else by mailbox ---------
-  void publish(const QueueRecord& queue, MessagePtr message, const PublisherRef& publisher);
-  void settle(const QueueRecord& queue, Settle settle);
+  PublishAnswer publish(const QueueRecord& queue, MessagePtr message, const PublisherRef& publisher);
+  void settle(ShardIndex owner, Settle settle);
+  /// One settlement without a vector: the way of a plain basic.ack.
+  void settle_one(ShardIndex owner, QueueId queue, ConsumerId consumer, Settlement settlement,
+                  MessagePlace place);
   /// Anything else that names its queue.
   void send_to_owner(ShardIndex owner, Operation operation);
   /// Done{request} follows once the topology's log is committed up to the ticket (at once if it is).
