@@ -1,0 +1,310 @@
+#include "broker/model/sub_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/base/assert.h"
+
+namespace lepus::model {
+
+SubQueue::Pushed SubQueue::push(MessagePtr message, std::size_t window_bytes_max) {
+  const Position position = next_position_++;
+  const bool durable_row = durable_ && message->is_persistent();
+  if (durable_ && !durable_row) {
+    note_not_stored(position);
+  }
+  ++ready_count_;
+  ready_bytes_ += message->body().size();
+  memory_bytes_ += message->memory_bytes();
+  if (!paged_ && head_bytes_ >= window_bytes_max) {
+    paged_ = true;
+    gap_begin_ = position;
+  }
+  if (paged_) {
+    tail_.push_back({std::move(message), position});
+    return {position, true};
+  }
+  append_to_head({std::move(message), position});
+  return {position, durable_row};
+}
+
+void SubQueue::append_to_head(ReadyMessage message) {
+  head_bytes_ += message.message->memory_bytes();
+  head_.push_back(std::move(message));
+}
+
+const ReadyMessage* SubQueue::front() const {
+  if (!returned_.empty()) [[unlikely]] {
+    return &returned_.begin()->second;
+  }
+  return head_.empty() ? nullptr : &head_.front();
+}
+
+ReadyMessage SubQueue::take_front() {
+  ReadyMessage taken;
+  if (!returned_.empty()) [[unlikely]] {
+    auto node = returned_.extract(returned_.begin());
+    taken = std::move(node.mapped());
+  } else {
+    LEPUS_ASSERT(!head_.empty(), "the caller saw front()");
+    taken = std::move(head_.front());
+    head_.pop_front();
+    head_bytes_ -= taken.message->memory_bytes();
+  }
+  --ready_count_;
+  ready_bytes_ -= taken.message->body().size();
+  memory_bytes_ -= taken.message->memory_bytes();
+  delivered_below_ = std::max(delivered_below_, taken.position + 1);
+  leave_paged_mode_if_gap_is_read();
+  return taken;
+}
+
+void SubQueue::mark_unacked(const ReadyMessage& taken, ConsumerId consumer) {
+  unacked_bytes_ += taken.message->body().size();
+  memory_bytes_ += taken.message->memory_bytes();
+  const bool added =
+      unacked_.emplace(taken.position, UnackedMessage{taken.message, consumer, taken.delivery_count})
+          .second;
+  LEPUS_ASSERT(added, "a message is with one consumer at a time");
+}
+
+const UnackedMessage* SubQueue::find_unacked(Position position) const {
+  auto found = unacked_.find(position);
+  return found == unacked_.end() ? nullptr : &found->second;
+}
+
+void SubQueue::settle(Position position, const Message& message) {
+  if (is_stored(position, message)) {
+    --stored_count_;
+    stored_bytes_ -= message.body().size();
+  }
+  note_settled(position);
+}
+
+void SubQueue::settle_unacked(Position position) {
+  auto found = unacked_.find(position);
+  LEPUS_ASSERT(found != unacked_.end(), "the queue looked it up");
+  const MessagePtr message = std::move(found->second.message);
+  unacked_.erase(found);
+  unacked_bytes_ -= message->body().size();
+  memory_bytes_ -= message->memory_bytes();
+  settle(position, *message);
+}
+
+void SubQueue::give_back(Position position) {
+  auto found = unacked_.find(position);
+  LEPUS_ASSERT(found != unacked_.end(), "the queue looked it up");
+  UnackedMessage unacked = std::move(found->second);
+  unacked_.erase(found);
+  unacked_bytes_ -= unacked.message->body().size();
+  ++ready_count_;
+  ready_bytes_ += unacked.message->body().size();
+  const bool added =
+      returned_
+          .emplace(position, ReadyMessage{std::move(unacked.message), position,
+                                          unacked.delivery_count + 1, true})
+          .second;
+  LEPUS_ASSERT(added, "a position is either unacked or ready");
+}
+
+std::uint64_t SubQueue::purge() {
+  const std::uint64_t purged = ready_count_;
+  for (const auto& [position, ready] : returned_) {
+    memory_bytes_ -= ready.message->memory_bytes();
+    note_settled(position);
+  }
+  returned_.clear();
+  for (auto* messages : {&head_, &tail_}) {
+    for (const auto& ready : *messages) {
+      memory_bytes_ -= ready.message->memory_bytes();
+      note_settled(ready.position);
+    }
+    messages->clear();
+  }
+  if (paged_) {
+    // All that is left between the head and the newest position is ready, and settled now.
+    settled_.add_range({gap_begin_, next_position_});
+    if (settled_or_transient_) {
+      settled_or_transient_->add_range({gap_begin_, next_position_});
+    }
+  }
+  paged_ = false;
+  gap_count_ = 0;
+  head_bytes_ = 0;
+  ready_count_ = 0;
+  ready_bytes_ = 0;
+  stored_count_ = 0;
+  stored_bytes_ = 0;
+  for (const auto& [position, unacked] : unacked_) {
+    if (is_stored(position, *unacked.message)) {
+      ++stored_count_;
+      stored_bytes_ += unacked.message->body().size();
+    }
+  }
+  read_in_flight_ = false;
+  ++read_generation_;  // what is being read now is settled
+  return purged;
+}
+
+void SubQueue::leave_paged_mode_if_gap_is_read() {
+  if (!paged_ || gap_count_ > 0 || gap_begin_ != gap_end() || !head_.empty()) {
+    return;
+  }
+  // Nothing is on disk only: the uncommitted tail becomes the head, and new messages follow it in memory.
+  for (auto& ready : tail_) {
+    append_to_head(std::move(ready));
+  }
+  tail_.clear();
+  paged_ = false;
+}
+
+std::optional<storage::PositionRange> SubQueue::wanted_read(std::size_t window_bytes_max) const {
+  if (!paged_ || read_in_flight_ || gap_begin_ >= gap_end() || head_bytes_ > window_bytes_max / 2) {
+    return std::nullopt;
+  }
+  return storage::PositionRange{gap_begin_, gap_end()};
+}
+
+std::uint64_t SubQueue::read_started() {
+  LEPUS_ASSERT(!read_in_flight_, "one chunk per sub-queue is in flight");
+  read_in_flight_ = true;
+  return ++read_generation_;
+}
+
+bool SubQueue::rows_read(std::uint64_t generation, std::vector<StoredRow> rows,
+                         Position covered_below) {
+  if (generation != read_generation_) {
+    return true;  // a purge came in between
+  }
+  read_in_flight_ = false;
+  bool complete = true;
+  for (auto& row : rows) {
+    if (row.position < gap_begin_ || settled_.contains(row.position)) {
+      continue;
+    }
+    if (gap_count_ == 0) {
+      complete = false;  // more rows than messages: the counts are wrong
+      break;
+    }
+    --gap_count_;
+    memory_bytes_ += row.message->memory_bytes();
+    const bool redelivered = was_delivered_before(row.position);
+    append_to_head({std::move(row.message), row.position, 0, redelivered});
+  }
+  gap_begin_ = std::clamp(covered_below, gap_begin_, gap_end());
+  if (gap_begin_ == gap_end() && gap_count_ > 0) {
+    complete = false;
+    ready_count_ -= gap_count_;
+    gap_count_ = 0;
+  }
+  leave_paged_mode_if_gap_is_read();
+  return complete;
+}
+
+void SubQueue::read_failed(std::uint64_t generation) {
+  if (generation == read_generation_) {
+    read_in_flight_ = false;
+  }
+}
+
+void SubQueue::committed(Position below) {
+  if (!paged_) {
+    return;
+  }
+  while (!tail_.empty() && tail_.front().position < below) {
+    memory_bytes_ -= tail_.front().message->memory_bytes();
+    tail_.pop_front();
+    ++gap_count_;
+  }
+}
+
+void SubQueue::row_sealed(const Message& message) {
+  if (durable_ && message.is_persistent()) {
+    ++stored_count_;
+    stored_bytes_ += message.body().size();
+  }
+}
+
+void SubQueue::note_settled(Position position) {
+  settled_.add(position);
+  if (settled_or_transient_) {
+    settled_or_transient_->add(position);
+  }
+}
+
+void SubQueue::note_not_stored(Position position) {
+  if (!settled_or_transient_) {
+    settled_or_transient_ = settled_;
+  }
+  settled_or_transient_->add(position);
+}
+
+storage::SubQueueProgress SubQueue::progress() const {
+  const PositionSet& settled = settled_or_transient_ ? *settled_or_transient_ : settled_;
+  storage::SubQueueProgress progress;
+  progress.priority = priority_;
+  progress.next_position = next_position_;
+  progress.floor = settled.floor();
+  progress.settled = settled.ranges();
+  progress.delivered_below = delivered_below_;
+  progress.stored_count = stored_count_;
+  progress.stored_bytes = stored_bytes_;
+  progress.had_consumer = had_consumer_;
+  return progress;
+}
+
+void SubQueue::restore(const storage::SubQueueProgress& progress, bool clean_stop) {
+  LEPUS_ASSERT(next_position_ == 0, "only a new sub-queue is restored");
+  next_position_ = progress.next_position;
+  sealed_below_ = progress.next_position;
+  settled_ = PositionSet(progress.floor, progress.settled);
+  stored_count_ = progress.stored_count;
+  stored_bytes_ = progress.stored_bytes;
+  delivered_below_ = progress.delivered_below;
+  had_consumer_ = progress.had_consumer;
+  // After an unclean stop deliveries since the last commit left no trace: flag all rather than too few.
+  redelivered_below_ =
+      !clean_stop && progress.had_consumer ? progress.next_position : progress.delivered_below;
+  ready_count_ = progress.stored_count;
+  ready_bytes_ = progress.stored_bytes;
+  if (ready_count_ > 0) {
+    paged_ = true;
+    gap_begin_ = progress.floor;
+    gap_count_ = ready_count_;
+  }
+}
+
+Position SubQueue::transient_floor() const {
+  // Only what lies below everything that may still be read; unacked and returned messages are held in memory.
+  if (paged_) {
+    return gap_begin_;
+  }
+  return head_.empty() ? next_position_ : head_.front().position;
+}
+
+void SubQueue::check_invariants() const {
+  LEPUS_ASSERT(ready_count_ == head_.size() + returned_.size() + gap_count_ + tail_.size(),
+               "every ready message is in exactly one place");
+  LEPUS_ASSERT(paged_ || (tail_.empty() && gap_count_ == 0), "a tail needs a gap");
+  std::size_t bytes = 0;
+  Position last = 0;
+  for (const auto* messages : {&head_, &tail_}) {
+    for (const auto& ready : *messages) {
+      LEPUS_ASSERT(ready.position >= last, "positions rise");
+      LEPUS_ASSERT(!settled_.contains(ready.position), "what is ready is not settled");
+      last = ready.position + 1;
+      bytes += ready.message->memory_bytes();
+    }
+  }
+  for (const auto& [position, ready] : returned_) {
+    LEPUS_ASSERT(!settled_.contains(position), "what was returned is not settled");
+    bytes += ready.message->memory_bytes();
+  }
+  for (const auto& [position, unacked] : unacked_) {
+    LEPUS_ASSERT(!settled_.contains(position), "what is unacked is not settled");
+    bytes += unacked.message->memory_bytes();
+  }
+  LEPUS_ASSERT(bytes == memory_bytes_, "memory is counted as it is used");
+}
+
+}  // namespace lepus::model
