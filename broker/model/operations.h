@@ -96,7 +96,11 @@ struct QueryQueue {
   RequestId request;
 };
 
-/// Bytes of deliveries that left this connection's output buffer: room for as many new ones.
+/// What one delivery counts in a connection's output window, for the queue that sends it and for the connection that
+/// tells OutputDrained.
+inline std::uint64_t delivery_cost_bytes(const Message& message) { return message.body().size() + 256; }
+
+/// Bytes of deliveries (see delivery_cost_bytes) that left this connection's output buffer: room for as many new ones.
 struct OutputDrained {
   ConnectionId connection = ConnectionId::none;
   std::uint64_t bytes = 0;
@@ -195,6 +199,14 @@ struct TokenReturn {
   std::uint32_t count = 0;
 };
 
+/// A message for a direct reply-to consumer (amq.rabbitmq.reply-to.…, the message's routing key) of another shard's channel.
+/// Dropped there if the consumer is gone by then.
+struct DirectReply {
+  ChannelRef channel;
+  std::uint64_t key = 0;  ///< the random part of the name
+  MessagePtr message;
+};
+
 /// connection.close with CONNECTION_FORCED and this text.
 struct CloseConnection {
   ConnectionId connection = ConnectionId::none;
@@ -212,7 +224,8 @@ using Operation =
     std::variant<Publish, StartConsumer, CancelConsumer, GetMessage, Settle, PurgeQueue,
                  DeleteQueue, QueryQueue, OutputDrained, TokenGrant, ChangeChannelLimit,
                  ConnectionGone, Deliver, Confirmed, Started, Done, Counted, Got,
-                 ConsumerCancelled, TokenRequest, TokenReturn, CloseConnection, OwnerCongested>;
+                 ConsumerCancelled, TokenRequest, TokenReturn, DirectReply, CloseConnection,
+                 OwnerCongested>;
 
 /// One direction of a pair of shards at a time: send() collects, the transport (or the simulator) carries the batch over
 /// at the end of the sender's turn and calls Shard::receive() there.
@@ -236,6 +249,7 @@ class ConnectionHost {
   virtual void consumer_cancelled(ConsumerCancelled&& notice) = 0;
   virtual void token_requested(TokenRequest&& request) = 0;
   virtual void tokens_returned(TokenReturn&& tokens) = 0;
+  virtual void direct_reply(DirectReply&& reply) = 0;
   virtual void close_connection(CloseConnection&& request) = 0;
   virtual void owner_congested(OwnerCongested&& notice) = 0;
 };
