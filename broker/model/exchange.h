@@ -1,13 +1,99 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "amqp/field_table.h"
+#include "broker/model/binding.h"
+#include "storage/types.h"
 
 namespace lepus::model {
 
-// To be written by the owner of the topology: the record (name, type, durable, auto_delete, internal, arguments, version) and
-// the interface of the exchange types.
-class Exchange;
+enum class ExchangeType { direct, fanout, topic, headers };
+
+/// "direct", "fanout", "topic", "headers".
+[[nodiscard]] std::string_view name_of(ExchangeType type);
+[[nodiscard]] std::optional<ExchangeType> exchange_type_from(std::string_view name);
+
+/// What an exchange was declared with.
+struct ExchangeRecord {
+  std::string vhost;
+  std::string name;  ///< empty: the default exchange
+  ExchangeType type = ExchangeType::direct;
+  bool durable = false;
+  bool auto_delete = false;
+  bool internal = false;
+  amqp::FieldTable arguments;
+  std::string user;  ///< who declared it; "rmq-internal" for the predeclared ones
+};
+
+/// "exchange 'x' in vhost '/'", as RabbitMQ's error texts have it.
+[[nodiscard]] std::string describe_exchange(std::string_view vhost, std::string_view name);
+
+/// What of a message decides where it goes.
+struct RoutingInput {
+  std::string_view routing_key;
+  const amqp::FieldTable* headers = nullptr;  ///< null: the message has none
+};
+
+/// An exchange and the index of its bindings. Everything of the record is immutable and may be read by any thread for as long
+/// as the pointer is held; the bindings belong to the topology and are touched under its lock only.
+class Exchange {
+ public:
+  /// An exchange of the record's type, without bindings.
+  static std::shared_ptr<Exchange> create(ExchangeRecord record);
+
+  virtual ~Exchange() = default;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  [[nodiscard]] const ExchangeRecord& record() const { return record_; }
+  [[nodiscard]] const std::string& vhost() const { return record_.vhost; }
+  [[nodiscard]] const std::string& name() const { return record_.name; }
+  [[nodiscard]] ExchangeType type() const { return record_.type; }
+  [[nodiscard]] bool is_durable() const { return record_.durable; }
+  [[nodiscard]] bool is_auto_delete() const { return record_.auto_delete; }
+  [[nodiscard]] bool is_internal() const { return record_.internal; }
+  [[nodiscard]] bool is_default() const { return record_.name.empty(); }
+  [[nodiscard]] const amqp::FieldTable& arguments() const { return record_.arguments; }
+  /// The argument alternate-exchange.
+  [[nodiscard]] const std::optional<std::string>& alternate() const { return alternate_; }
+  [[nodiscard]] std::string described() const;
+
+  /// Changes whenever anything changes that a message published here may reach. Any thread.
+  [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+  // ---- under the topology's lock ----------------------------------------------------------------------------
+  void raise_version() { version_.fetch_add(1, std::memory_order_release); }
+
+  /// Puts the binding into the index and the list of bindings with this source.
+  void add_binding(Binding& binding);
+  void remove_binding(Binding& binding);
+  /// Appends every binding that the message matches, each once.
+  virtual void match(const RoutingInput& input, std::vector<const Binding*>& matched) const = 0;
+  /// The route depends on the message's headers as well as on its routing key.
+  [[nodiscard]] virtual bool routes_by_headers() const { return false; }
+
+  BindingSourceList bindings_from;    ///< this exchange is the source
+  BindingDestinationList bindings_to;  ///< this exchange is the destination
+  /// The batch that made it, 0: nothing to wait for.
+  storage::BatchNumber declared_in = 0;
+
+ protected:
+  explicit Exchange(ExchangeRecord record);
+
+ private:
+  virtual void index_binding(Binding& binding) = 0;
+  virtual void unindex_binding(Binding& binding) = 0;
+
+  const ExchangeRecord record_;
+  std::optional<std::string> alternate_;
+  std::atomic<std::uint64_t> version_{1};
+};
 
 }  // namespace lepus::model

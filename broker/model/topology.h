@@ -13,10 +13,12 @@
 #include "amqp/field_table.h"
 #include "broker/base/clock.h"
 #include "broker/model/access.h"
+#include "broker/model/binding.h"
 #include "broker/model/exchange.h"
 #include "broker/model/ids.h"
 #include "broker/model/protocol_error.h"
 #include "broker/model/queue_record.h"
+#include "broker/model/user.h"
 #include "storage/store.h"
 
 namespace lepus::model {
@@ -51,15 +53,29 @@ struct DeclaredQueue {
   TopologyTicket ticket = 0;
 };
 
-enum class BindingDestination { queue, exchange };
+/// A vhost as management sees it.
+struct VhostDescription {
+  std::string name;
+  std::string description;
+  std::vector<std::string> tags;
+  std::string default_queue_type;  ///< empty: classic
+  std::optional<std::int64_t> max_connections;
+  std::optional<std::int64_t> max_queues;
+};
 
-/// A binding as clients and management name it.
-struct BindingDescription {
-  std::string source;
-  BindingDestination destination_type = BindingDestination::queue;
-  std::string destination;
-  std::string routing_key;
-  amqp::FieldTable arguments;
+/// A runtime parameter (policies, cluster name, …): kept under its name, not looked into here.
+struct RuntimeParameter {
+  std::string component;
+  std::string vhost;  ///< empty: global
+  std::string name;
+  std::string value;  ///< any bytes, JSON by custom
+};
+
+/// What a vhost's deletion leaves to its caller.
+struct DeletedVhost {
+  TopologyTicket ticket = 0;
+  /// Still to be dropped by their owners (Topology::remove_queue); nothing finds them any more.
+  std::vector<std::shared_ptr<QueueRecord>> queues;
 };
 
 /// Where a message goes. `exchange` is null when it doesn't exist.
@@ -67,6 +83,7 @@ struct Route {
   std::shared_ptr<Exchange> exchange;
   std::vector<std::shared_ptr<QueueRecord>> queues;  ///< each once
   bool cacheable = false;  ///< depends on exchange and routing key alone (headers exchanges do not)
+  std::uint64_t version = 0;  ///< the exchange's when this was found
 };
 
 struct TopologyOptions {
@@ -75,6 +92,10 @@ struct TopologyOptions {
   std::string default_password = "guest";
   std::string default_vhost = "/";
   std::vector<std::string> default_user_tags = {"administrator"};
+  /// Users who may log in over the loopback interface only.
+  std::vector<std::string> loopback_users = {"guest"};
+  /// Fills with random bytes, for names of the server's making; empty: the system's source.
+  std::function<void(std::span<unsigned char>)> random_bytes;
 };
 
 /// Who hears that the topology's log was committed. Called on a thread of the store's; must only hand over.
@@ -126,11 +147,67 @@ class Topology {
   [[nodiscard]] Route route(std::string_view vhost, std::string_view exchange, std::string_view routing_key,
                             std::string_view headers) const;
 
-  // ---- users and vhosts -------------------------------------------------------------------------------------
-  // Declared in users.h and vhosts.h terms; see there. (Filled in by the owner of this file.)
+  // ---- opening a connection ---------------------------------------------------------------------------------
+  /// The user, if name and password fit and the user may log in from there. The error is for the log.
+  Result<User> authenticate(std::string_view user, std::string_view password, bool from_loopback) const;
+  /// connection.open: 530 if there is no such vhost or the user has no permissions in it, or nothing.
+  [[nodiscard]] std::optional<ProtocolError> check_vhost_access(std::string_view user,
+                                                                std::string_view vhost) const;
+  /// For one thread; not longer than the topology.
+  [[nodiscard]] std::unique_ptr<Access> make_access(std::string_view user, std::string_view vhost) const;
 
-  /// Up to where the topology's log is committed.
+  // ---- users, vhosts and permissions, for management ----------------------------------------------------------
+  // Errors are the words of the management API: no_such_user, vhost_or_user_not_found, invalid_regexp, …
+  [[nodiscard]] std::vector<User> list_users() const;
+  [[nodiscard]] std::optional<User> find_user(std::string_view name) const;
+  Result<TopologyTicket> put_user(User user);
+  Result<TopologyTicket> delete_user(std::string_view name);
+
+  [[nodiscard]] std::vector<VhostDescription> list_vhosts() const;
+  [[nodiscard]] std::optional<VhostDescription> find_vhost(std::string_view name) const;
+  /// Makes the vhost with its predeclared exchanges, or changes what is described of it.
+  Result<TopologyTicket> put_vhost(VhostDescription vhost);
+  /// Removes the vhost with everything in it; see DeletedVhost. Connections to it are the caller's to close.
+  Result<DeletedVhost> delete_vhost(std::string_view name);
+
+  [[nodiscard]] std::vector<UserPermissions> list_permissions() const;
+  [[nodiscard]] std::optional<UserPermissions> find_permissions(std::string_view user,
+                                                                std::string_view vhost) const;
+  Result<TopologyTicket> put_permissions(UserPermissions permissions);
+  Result<TopologyTicket> delete_permissions(std::string_view user, std::string_view vhost);
+
+  [[nodiscard]] std::vector<TopicPermissions> list_topic_permissions() const;
+  Result<TopologyTicket> put_topic_permissions(TopicPermissions permissions);
+  /// @param exchange  empty: those of all exchanges
+  Result<TopologyTicket> delete_topic_permissions(std::string_view user, std::string_view vhost,
+                                                  std::string_view exchange);
+
+  [[nodiscard]] std::vector<RuntimeParameter> list_parameters(std::string_view component) const;
+  TopologyTicket put_parameter(RuntimeParameter parameter);
+  /// 0 if there is none.
+  TopologyTicket delete_parameter(std::string_view component, std::string_view vhost, std::string_view name);
+
+  // ---- listings for management: snapshots, in no order ----------------------------------------------------------
+  /// @param vhost  empty: all vhosts. The default exchange is among them.
+  [[nodiscard]] std::vector<std::shared_ptr<const Exchange>> list_exchanges(std::string_view vhost) const;
+  [[nodiscard]] std::vector<std::shared_ptr<QueueRecord>> list_queues(std::string_view vhost) const;
+  [[nodiscard]] std::size_t queue_count(std::string_view vhost) const;
+  /// All bindings of a vhost with the implied ones of the default exchange.
+  [[nodiscard]] std::vector<BindingDescription> list_bindings(std::string_view vhost) const;
+  [[nodiscard]] std::vector<BindingDescription> list_bindings_from(std::string_view vhost,
+                                                                   std::string_view exchange) const;
+  [[nodiscard]] std::vector<BindingDescription> list_bindings_to(std::string_view vhost,
+                                                                 BindingDestination destination_type,
+                                                                 std::string_view destination) const;
+
+  // ---- the log ------------------------------------------------------------------------------------------------
+  /// Up to where the topology's log is committed. Any thread, without a lock.
   [[nodiscard]] TopologyTicket committed() const;
+  /// How the batch of this ticket ended, nothing while it is under way. `unknown` becomes `committed` when a later batch of
+  /// the log is: the log has no gaps. Any thread.
+  [[nodiscard]] std::optional<storage::Outcome> outcome_of(TopologyTicket ticket) const;
+  /// Ids of progress records that belong to no queue, for Store::recovery_finished. After load().
+  [[nodiscard]] std::vector<QueueId> orphans(const storage::Recovered& recovered) const;
 
  private:
   struct State;
