@@ -147,7 +147,7 @@ def wire(broker):
 @pytest.fixture
 def unique(broker, request):
     """Makes names that no other test uses: `unique()` or `unique("what")`."""
-    base = re.sub(r"[^A-Za-z0-9_]+", "-", request.node.name)[:60].strip("-")
+    base = re.sub(r"[^A-Za-z0-9_]+", "-", request.node.name)[:40].strip("-")
     return lambda what="queue": f"{base}.{what}.{uuid.uuid4().hex[:8]}"
 
 
