@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lepus::connection {
+
+/// What all connections of the broker share; constant while they run.
+struct ConnectionSettings {
+  std::uint16_t heartbeat_s = 60;          ///< offered in connection.tune
+  std::uint32_t frame_max_bytes = 131072;  ///< offered, and the most a client may choose
+  std::uint16_t channel_max = 2047;        ///< offered, and the most a client may choose
+  std::int64_t handshake_timeout_ms = 10000;
+  std::uint64_t max_message_size_bytes = 134217728;
+  /// Users that may come from the own machine only.
+  std::vector<std::string> loopback_users = {"guest"};
+  std::string cluster_name = "rabbit@localhost";
+  std::string lepus_version = "0.1.0";
+};
+
+/// The TLS session under a connection, for management.
+struct TlsDescription {
+  std::string protocol;
+  std::string cipher;
+  std::string peer_certificate_subject;
+  std::string peer_certificate_issuer;
+  std::string peer_certificate_validity;
+};
+
+/// The two ends of a connection's socket.
+struct PeerDescription {
+  std::string peer_host;  ///< address without a port
+  std::uint16_t peer_port = 0;
+  std::string host;
+  std::uint16_t port = 0;
+  bool is_loopback = true;
+  bool is_tls = false;
+
+  /// "127.0.0.1:5000 -> 127.0.0.1:5672", the connection's name in management.
+  [[nodiscard]] std::string name() const {
+    return peer_host + ':' + std::to_string(peer_port) + " -> " + host + ':' + std::to_string(port);
+  }
+};
+
+}  // namespace lepus::connection
