@@ -1,0 +1,242 @@
+#include "broker/configuration_settings.h"
+
+#include <limits>
+#include <set>
+
+#include "broker/configuration_setting_makers.h"
+
+namespace lepus::configuration {
+
+namespace {
+
+constexpr std::uint64_t any_number = std::numeric_limits<std::uint64_t>::max();
+
+/// The largest message that a client may be allowed: RabbitMQ's own limit.
+constexpr std::uint64_t message_size_max_bytes = 536'870'912;
+
+/// `key.<name> = true` adds a name to a set, `false` takes it out.
+template <typename Access>
+Setting name_set_setting(std::string key, Access access) {
+  const auto set = [=](Configuration& into, std::string_view name,
+                       std::string_view value) -> Problem {
+    const auto flag = parse_boolean(value);
+    if (!flag) {
+      return flag.error().text;
+    }
+    if (*flag) {
+      access(into).insert(std::string(name));
+    } else {
+      access(into).erase(std::string(name));
+    }
+    return {};
+  };
+  const auto print = [=](const Configuration& from) {
+    std::vector<std::string> lines;
+    for (const auto& name : access(from)) {
+      lines.push_back(fmt::format("{}.{} = true", key, name));
+    }
+    return lines;
+  };
+  return {key + ".*", set, print, key, [=](Configuration& into) { access(into).clear(); }};
+}
+
+std::vector<std::string> print_loopback_users(const Configuration& from) {
+  return from.loopback_users.empty() ? std::vector<std::string>{"loopback_users = none"}
+                                     : std::vector<std::string>{};
+}
+
+Problem set_loopback_users(Configuration& into, std::string_view, std::string_view value) {
+  if (value != "none") {
+    return "must be 'none'; single users are named as in 'loopback_users.guest = false'";
+  }
+  into.loopback_users.clear();
+  return {};
+}
+
+Problem set_mechanism(Configuration& into, std::string_view, std::string_view value) {
+  if (value != "PLAIN" && value != "AMQPLAIN" && value != "EXTERNAL" && value != "RABBIT-CR-DEMO") {
+    return "must be one of PLAIN, AMQPLAIN, EXTERNAL, RABBIT-CR-DEMO";
+  }
+  into.auth_mechanisms.emplace_back(value);
+  return {};
+}
+
+std::vector<std::string> print_mechanisms(const Configuration& from) {
+  std::vector<std::string> lines;
+  for (const auto& mechanism : from.auth_mechanisms) {
+    lines.push_back(fmt::format("auth_mechanisms.{} = {}", lines.size() + 1, mechanism));
+  }
+  return lines;
+}
+
+Problem set_log_file(Configuration& into, std::string_view, std::string_view value) {
+  into.log_file = value == "false" ? "" : std::string(value);
+  return {};
+}
+
+/// `key.absolute` in bytes.
+template <typename Access>
+Setting absolute_setting(std::string key, Access access) {
+  const auto set = [=](Configuration& into, std::string_view, std::string_view value) -> Problem {
+    const auto bytes = parse_size_bytes(value);
+    if (!bytes) {
+      return bytes.error().text;
+    }
+    access(into) = *bytes;
+    return {};
+  };
+  const auto print = [=](const Configuration& from) {
+    std::vector<std::string> lines;
+    if (access(from)) {
+      lines.push_back(fmt::format("{} = {}", key, *access(from)));
+    }
+    return lines;
+  };
+  return {key, set, print};
+}
+
+/// `prefix.absolute` and `prefix.relative`: the source that names one of them replaces both.
+template <typename Access>
+void add_watermark(std::vector<Setting>& list, const std::string& prefix, Access access) {
+  const auto clear = [=](Configuration& into) { access(into) = {}; };
+  Setting absolute = absolute_setting(prefix + ".absolute",
+                                      [=](auto& of) -> auto& { return access(of).absolute_bytes; });
+  const auto set = [=](Configuration& into, std::string_view, std::string_view value) -> Problem {
+    const auto share = parse_fraction(value);
+    if (!share) {
+      return share.error().text;
+    }
+    access(into).relative = *share;
+    return {};
+  };
+  const auto print = [=](const Configuration& from) {
+    std::vector<std::string> lines;
+    if (access(from).relative) {
+      lines.push_back(fmt::format("{}.relative = {}", prefix, *access(from).relative));
+    }
+    return lines;
+  };
+  absolute.list_group = prefix;
+  absolute.clear = clear;
+  list.push_back(std::move(absolute));
+  list.push_back({prefix + ".relative", set, print, prefix, clear});
+}
+
+const std::vector<std::pair<std::string, LogLevel>>& log_levels() {
+  static const std::vector<std::pair<std::string, LogLevel>> levels{
+      {"debug", LogLevel::debug},   {"info", LogLevel::info},
+      {"notice", LogLevel::notice}, {"warning", LogLevel::warning},
+      {"error", LogLevel::error},   {"critical", LogLevel::critical},
+      {"alert", LogLevel::alert},   {"emergency", LogLevel::emergency},
+      {"none", LogLevel::none},
+  };
+  return levels;
+}
+
+/// `[](auto& of) -> auto& { return of.member; }`, for const and mutable configurations.
+#define LEPUS_MEMBER(member) [](auto& of) -> auto& { return of.member; }
+
+void add_node_settings(std::vector<Setting>& list) {
+  list.push_back(text_setting("data_dir", LEPUS_MEMBER(data_dir)));
+  list.push_back(
+      choice_setting<>("store", LEPUS_MEMBER(store),
+                       std::vector<std::pair<std::string, StoreKind>>{
+                           {"rocksdb", StoreKind::rocksdb}, {"memory", StoreKind::memory}}));
+  list.push_back(integer_setting("shards", LEPUS_MEMBER(shards), 1, shards_max));
+  list.push_back(text_setting("node_name", LEPUS_MEMBER(node_name)));
+  list.push_back(text_setting("cluster_name", LEPUS_MEMBER(cluster_name)));
+  list.push_back(choice_setting("log.default.level", LEPUS_MEMBER(log_level), log_levels()));
+  list.push_back(choice_setting("log.console.level", LEPUS_MEMBER(log_level), log_levels()));
+  list.back().alias_of = "log.default.level";
+  list.push_back(boolean_setting("log.console", LEPUS_MEMBER(log_to_console)));
+  Setting file = text_setting("log.file", LEPUS_MEMBER(log_file));
+  file.set = set_log_file;
+  list.push_back(std::move(file));
+  list.push_back(text_setting("load_definitions", LEPUS_MEMBER(definitions_file)));
+  for (const auto* other : {"management.load_definitions", "definitions.local.path"}) {
+    list.push_back(text_setting(other, LEPUS_MEMBER(definitions_file)));
+    list.back().alias_of = "load_definitions";
+  }
+}
+
+void add_protocol_settings(std::vector<Setting>& list) {
+  list.push_back(integer_setting("heartbeat", LEPUS_MEMBER(heartbeat_s), 0, 65535));
+  Setting frame_max = size_setting("frame_max", LEPUS_MEMBER(frame_max_bytes), 0,
+                                   std::numeric_limits<std::uint32_t>::max());
+  const auto set_any = frame_max.set;
+  frame_max.set = [set_any](Configuration& into, std::string_view name,
+                            std::string_view value) -> Problem {
+    auto problem = set_any(into, name, value);
+    if (!problem && into.frame_max_bytes != 0 && into.frame_max_bytes < 4096) {
+      problem = "must be 0 (no limit) or at least 4096 bytes";
+    }
+    return problem;
+  };
+  list.push_back(std::move(frame_max));
+  list.push_back(integer_setting("channel_max", LEPUS_MEMBER(channel_max), 0, 65535));
+  constexpr std::uint64_t longest_ms = std::numeric_limits<std::uint32_t>::max();
+  list.push_back(
+      integer_setting("handshake_timeout", LEPUS_MEMBER(handshake_timeout_ms), 1, longest_ms));
+  list.push_back(integer_setting("ssl_handshake_timeout", LEPUS_MEMBER(tls_handshake_timeout_ms), 1,
+                                 longest_ms));
+  list.push_back(size_setting("max_message_size", LEPUS_MEMBER(max_message_size_bytes), 1,
+                              message_size_max_bytes));
+  list.push_back(
+      integer_setting("consumer_timeout", LEPUS_MEMBER(consumer_timeout_ms), 1, any_number));
+  list.push_back(limit_setting("connection_max", LEPUS_MEMBER(connection_max)));
+  list.push_back(limit_setting("consumer_max_per_channel", LEPUS_MEMBER(consumer_max_per_channel)));
+  list.push_back(limit_setting("vhost_max", LEPUS_MEMBER(vhost_max)));
+  list.push_back({"auth_mechanisms.*", set_mechanism, print_mechanisms, "auth_mechanisms",
+                  [](Configuration& into) { into.auth_mechanisms.clear(); }});
+  list.push_back(name_set_setting("loopback_users", LEPUS_MEMBER(loopback_users)));
+  list.push_back({"loopback_users", set_loopback_users, print_loopback_users, "loopback_users",
+                  list.back().clear});
+}
+
+void add_default_settings(std::vector<Setting>& list) {
+  list.push_back(text_setting("default_user", LEPUS_MEMBER(default_user)));
+  list.push_back(password_setting("default_pass", LEPUS_MEMBER(default_password), "guest"));
+  list.push_back(text_setting("default_vhost", LEPUS_MEMBER(default_vhost)));
+  list.push_back(name_set_setting("default_user_tags", LEPUS_MEMBER(default_user_tags)));
+  list.push_back(
+      text_setting("default_permissions.configure", LEPUS_MEMBER(default_permission_configure)));
+  list.push_back(text_setting("default_permissions.write", LEPUS_MEMBER(default_permission_write)));
+  list.push_back(text_setting("default_permissions.read", LEPUS_MEMBER(default_permission_read)));
+  list.push_back(
+      choice_setting<>("default_queue_type", LEPUS_MEMBER(default_queue_type),
+                       std::vector<std::pair<std::string, std::string>>{
+                           {"classic", "classic"}, {"quorum", "quorum"}, {"stream", "stream"}}));
+}
+
+void add_resource_settings(std::vector<Setting>& list) {
+  add_watermark(list, "vm_memory_high_watermark", LEPUS_MEMBER(memory_high_watermark));
+  add_watermark(list, "disk_free_limit", LEPUS_MEMBER(disk_free_limit));
+  list.push_back(
+      absolute_setting("total_memory_available_override_value", LEPUS_MEMBER(total_memory_bytes)));
+  list.push_back(integer_setting("collect_statistics_interval",
+                                 LEPUS_MEMBER(collect_statistics_interval_ms), 1, 86'400'000));
+}
+
+#undef LEPUS_MEMBER
+
+}  // namespace
+
+std::string quoted(const std::string& text) {
+  const bool plain = text.find_first_of("#'") == std::string::npos && !text.empty() &&
+                     text.front() != ' ' && text.back() != ' ';
+  return plain ? text : "'" + text + "'";
+}
+
+const std::vector<Setting>& settings() {
+  static const std::vector<Setting> all = [] {
+    std::vector<Setting> list = listener_settings();
+    add_node_settings(list);
+    add_protocol_settings(list);
+    add_default_settings(list);
+    add_resource_settings(list);
+    return list;
+  }();
+  return all;
+}
+
+}  // namespace lepus::configuration
