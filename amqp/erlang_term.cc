@@ -42,12 +42,17 @@ bool is_printable(char octet) {
   return (octet >= ' ' && octet <= '~') || escape_letter(octet) != 0;
 }
 
+/// The shortest digits that give the number back, with a digit on both sides of the point and a
+/// bare exponent: `1.0`, `1.0e-7`, `1.0e22`.
 std::string print_float(double value) {
-  std::string text = fmt::format("{}", value);
+  const std::string shortest = fmt::format("{}", value);
+  const std::size_t exponent = shortest.find('e');
+  std::string text = shortest.substr(0, exponent);
   if (std::isfinite(value) && text.find('.') == std::string::npos) {
-    // Erlang's numbers need digits on both sides of the point.
-    const std::size_t exponent = std::min(text.find('e'), text.size());
-    text.insert(exponent, ".0");
+    text += ".0";
+  }
+  if (exponent != std::string::npos) {
+    text += fmt::format("e{}", std::stoi(shortest.substr(exponent + 1)));
   }
   return text;
 }

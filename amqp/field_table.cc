@@ -142,6 +142,19 @@ std::size_t payload_size(const T& value) {
   }
 }
 
+/// Leaves room for a length that is known only after what it counts; so encoding stays linear,
+/// however deep tables are nested.
+char* begin_length(Encoder& encoder) {
+  char* const length = encoder.position();
+  encoder.write(std::uint32_t{0});
+  return length;
+}
+
+void end_length(const Encoder& encoder, char* length) {
+  const std::size_t size = static_cast<std::size_t>(encoder.position() - length) - 4;
+  store_big_endian(length, static_cast<std::uint32_t>(size));
+}
+
 template <typename T>
 void encode_payload(Encoder& encoder, const T& value) {
   if constexpr (std::is_same_v<T, Void>) {
@@ -162,13 +175,15 @@ void encode_payload(Encoder& encoder, const T& value) {
   } else if constexpr (std::is_same_v<T, Binary>) {
     encoder.write_long_string(value.bytes);
   } else if constexpr (std::is_same_v<T, FieldTable>) {
-    encoder.write(static_cast<std::uint32_t>(value.encoded_size()));
+    char* const length = begin_length(encoder);
     value.encode(encoder);
+    end_length(encoder, length);
   } else if constexpr (std::is_same_v<T, FieldArray>) {
-    encoder.write(static_cast<std::uint32_t>(payload_size(value) - 4));
+    char* const length = begin_length(encoder);
     for (const FieldValue& element : value.values()) {
       element.encode(encoder);
     }
+    end_length(encoder, length);
   } else {
     encoder.write(value);
   }
