@@ -2,24 +2,25 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <span>
 #include <vector>
 
 #include "broker/base/clock.h"
 #include "broker/model/ids.h"
 #include "broker/model/operations.h"
+#include "broker/model/publish_answer.h"
 #include "broker/model/queue_record.h"
 #include "broker/model/topology.h"
 #include "storage/store.h"
 
 namespace lepus::model {
 
+class ChannelAnswers;
 class Queue;
-
-/// What became of a publish as far as its channel can know at once. `later`: a Confirmed follows if the publisher has a
-/// confirm number.
-enum class PublishAnswer { taken, refused, later };
+class ShardQueues;
 
 /// What a shard is given. All of it outlives the shard.
 struct ShardEnvironment {
@@ -32,6 +33,8 @@ struct ShardEnvironment {
   ConnectionHost* connections = nullptr;
   /// Runs the task on this shard's thread soon; callable from any thread (completions of the store come this way).
   std::function<void(std::function<void()>)> post;
+  /// For the log: what the store could not give back. Null: nobody listens.
+  std::function<void(std::string)> report_fault;
 };
 
 /// The queues of one shard, their pending batches and timers. Everything here runs on the shard's one thread. Connections of
@@ -72,11 +75,40 @@ class Shard {
   void tick();
   [[nodiscard]] bool has_pending_work() const;
   void end_turn();
+  /// Seals what still waits, however young; has_pending_work() tells when it is committed.
+  void seal_now();
+
+  /// For management, on this shard's thread.
+  void visit_queues(const std::function<void(const Queue&)>& visit) const;
+  /// Null when this shard has no such queue (or it was never used).
+  [[nodiscard]] const Queue* find_queue(QueueId id) const;
 
  private:
+  /// One overload for each operation that a queue's owner gets; the rest is handed to the channel.
+  void handle(Publish&& publish);
+  void handle(StartConsumer&& start);
+  void handle(CancelConsumer&& cancel);
+  void handle(GetMessage&& get);
+  void handle(Settle&& settle);
+  void handle(PurgeQueue&& purge);
+  void handle(DeleteQueue&& request);
+  void handle(QueryQueue&& query);
+  void handle(OutputDrained&& drained);
+  void handle(TokenGrant&& grant);
+  void handle(ChangeChannelLimit&& change);
+  void handle(ConnectionGone&& gone);
+  template <typename Answer>
+  void handle(Answer&& answer);
+
+  template <typename Answer>
+  void answer_when_committed(TopologyTicket ticket, Answer&& answer);
+  template <typename Answer>
+  void answer(Answer&& answer);
+
   ShardEnvironment environment_;
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<ChannelAnswers> answers_;
+  std::unique_ptr<ShardQueues> queues_;
+  std::multimap<TopologyTicket, Operation> waiting_for_topology_;
 };
 
 }  // namespace lepus::model

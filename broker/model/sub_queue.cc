@@ -147,8 +147,12 @@ std::uint64_t SubQueue::purge() {
 }
 
 void SubQueue::leave_paged_mode_if_gap_is_read() {
-  if (!paged_ || gap_count_ > 0 || gap_begin_ != gap_end() || !head_.empty()) {
+  if (!paged_ || gap_count_ > 0 || !head_.empty()) {
     return;
+  }
+  if (read_in_flight_) {  // of positions that are all settled
+    read_in_flight_ = false;
+    ++read_generation_;
   }
   // Nothing is on disk only: the uncommitted tail becomes the head, and new messages follow it in memory.
   for (auto& ready : tail_) {

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// Our own limits in one place; the protocol's are in amqp/constants.h.
+namespace lepus::limits {
+
+/// A queue keeps this much of its head in memory; what comes behind lives on disk only.
+inline constexpr std::size_t queue_window_bytes_max = std::size_t{8} << 20U;
+/// One read ahead from the store.
+inline constexpr std::size_t read_chunk_bytes_max = std::size_t{1} << 20U;
+inline constexpr std::size_t read_chunk_rows_max = 16384;
+static_assert(read_chunk_bytes_max <= queue_window_bytes_max / 2, "a chunk fits into the window");
+
+/// Deliveries on their way to one connection: in mailboxes and in its output buffer.
+inline constexpr std::int64_t output_window_bytes_max = std::int64_t{1} << 20U;
+
+/// Rows that wait for the store on one shard: above the first, publishers to it are not read; below the second, again.
+inline constexpr std::size_t pending_bytes_congested = std::size_t{32} << 20U;
+inline constexpr std::size_t pending_bytes_relieved = std::size_t{16} << 20U;
+/// A batch of this size is not kept waiting for company.
+inline constexpr std::size_t pending_bytes_sealed_at_once = std::size_t{1} << 20U;
+
+/// Rows that no publisher waits for may wait this long for company; records of acks this long.
+inline constexpr std::int64_t row_wait_ms_max = 200;
+inline constexpr std::int64_t progress_wait_ms_max = 1000;
+
+}  // namespace lepus::limits

@@ -1,0 +1,123 @@
+#include "broker/model/pending_batches.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "broker/base/assert.h"
+#include "broker/base/limits.h"
+
+namespace lepus::model {
+
+void PendingBatches::load(const storage::Recovered& recovered) {
+  for (const auto& [log, number] : recovered.last_numbers) {
+    if (log < partitions_.size()) {
+      partitions_[log].last_number = number;
+    }
+  }
+}
+
+void PendingBatches::add(PendingRow&& row, std::int64_t now_ms) {
+  const bool awaited = row.publisher.confirm_number != 0;
+  pending_bytes_ += row.message->memory_bytes();
+  const bool large = pending_bytes_ >= limits::pending_bytes_sealed_at_once;
+  wants_commit_by(awaited || large ? now_ms : now_ms + limits::row_wait_ms_max);
+  partitions_[row.queue->record().partition].rows.push_back(std::move(row));
+}
+
+void PendingBatches::progress_changed(Queue& queue, bool urgent, std::int64_t now_ms) {
+  wants_commit_by(urgent ? now_ms : now_ms + limits::progress_wait_ms_max);
+  queue.mark_progress_changed(partitions_[queue.record().partition].changed);
+}
+
+void PendingBatches::forget_progress(Queue& queue) {
+  std::erase(partitions_[queue.record().partition].changed, &queue);
+}
+
+bool PendingBatches::is_due(std::int64_t now_ms) const {
+  return !in_flight_ && now_ms >= deadline_ms_;
+}
+
+std::unique_ptr<storage::Batch> PendingBatches::seal_partition(Partition& partition) {
+  if (partition.rows.empty() && partition.changed.empty()) {
+    return nullptr;
+  }
+  auto batch = store_.new_batch();
+  bool is_empty = true;
+  char header[Message::stored_header_bytes_max];
+  for (PendingRow& row : partition.rows) {
+    Queue& queue = *row.queue;
+    const bool durable = queue.is_durable() && row.message->is_persistent();
+    if (!queue.seal_row(row)) {
+      // Settled before it was written: that is as safe as a commit.
+      answer_(row.publisher, false);
+      continue;
+    }
+    is_empty = false;
+    const std::string_view parts[] = {row.message->stored_header(header),
+                                      row.message->stored_payload()};
+    const storage::MessageKey key{queue.record().id, row.place.priority, row.place.position};
+    if (durable) {
+      batch->put_message(key, parts);
+      queue.mark_progress_changed(partition.changed);
+    } else {
+      batch->put_transient_message(key, parts);
+      queue.note_transient_floors(*batch);
+    }
+    in_flight_bytes_ += row.message->memory_bytes();
+    in_flight_rows_.push_back(std::move(row));
+  }
+  partition.rows.clear();
+  for (Queue* queue : partition.changed) {
+    is_empty = false;
+    batch->put_progress(queue->record().id, queue->seal_progress());
+  }
+  partition.changed.clear();
+  return is_empty ? nullptr : std::move(batch);
+}
+
+void PendingBatches::seal(std::function<void(storage::Outcome)> done) {
+  LEPUS_ASSERT(!in_flight_, "one unit is with the store at a time");
+  deadline_ms_ = INT64_MAX;
+  pending_bytes_ = 0;
+  std::vector<storage::NumberedBatch> unit;
+  for (storage::LogId log = 0; log < partitions_.size(); ++log) {
+    if (auto batch = seal_partition(partitions_[log])) {
+      unit.push_back({log, ++partitions_[log].last_number, std::move(batch)});
+    }
+  }
+  if (unit.empty()) {
+    return;  // everything was settled in time
+  }
+  in_flight_ = true;
+  store_.append(std::move(unit), std::move(done));
+}
+
+void PendingBatches::finished(storage::Outcome outcome) {
+  in_flight_ = false;
+  in_flight_bytes_ = 0;
+  const bool committed = outcome == storage::Outcome::committed;
+  auto rows = std::exchange(in_flight_rows_, {});
+  for (PendingRow& row : rows) {
+    row.queue->row_finished(row.place, committed);
+    answer_(row.publisher, !committed);
+  }
+  rows.clear();
+  if (in_flight_rows_.empty()) {
+    in_flight_rows_ = std::move(rows);  // keeps its memory for the next unit
+  }
+}
+
+void PendingBatches::abandon() {
+  for (Partition& partition : partitions_) {
+    for (const PendingRow& row : partition.rows) {
+      row.queue->row_finished(row.place, false);
+    }
+    partition.rows.clear();
+  }
+  for (const PendingRow& row : std::exchange(in_flight_rows_, {})) {
+    row.queue->row_finished(row.place, false);
+  }
+}
+
+}  // namespace lepus::model

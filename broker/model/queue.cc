@@ -1,0 +1,243 @@
+#include "broker/model/queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/base/assert.h"
+#include "broker/base/limits.h"
+
+namespace lepus::model {
+
+Queue::Queue(std::shared_ptr<QueueRecord> record, QueueHost& host)
+    : record_(std::move(record)),
+      host_(host),
+      consumers_(record_->settings.single_active_consumer),
+      last_used_ms_(host.clock().steady_ms()) {
+  sub_queues_.push_back(std::make_unique<SubQueue>(Priority{0}, record_->durable));
+  schedule_timer();
+}
+
+Queue::~Queue() { LEPUS_ASSERT(pending_rows_ == 0, "batches do not outlive their queue"); }
+
+SubQueue* Queue::find_sub_queue(Priority priority) {
+  return const_cast<SubQueue*>(std::as_const(*this).find_sub_queue(priority));
+}
+
+const SubQueue* Queue::find_sub_queue(Priority priority) const {
+  for (const auto& sub_queue : sub_queues_) {
+    if (sub_queue->priority() == priority) {
+      return sub_queue.get();
+    }
+  }
+  return nullptr;
+}
+
+SubQueue& Queue::sub_queue(Priority priority) {
+  if (SubQueue* found = find_sub_queue(priority)) {
+    return *found;
+  }
+  auto place = std::find_if(sub_queues_.begin(), sub_queues_.end(),
+                            [priority](const auto& other) { return other->priority() < priority; });
+  return **sub_queues_.insert(place, std::make_unique<SubQueue>(priority, record_->durable));
+}
+
+SubQueue& Queue::push_target(const Message& message) {
+  const std::uint8_t max_priority = record_->settings.max_priority;
+  if (max_priority == 0) [[likely]] {
+    return *sub_queues_.back();
+  }
+  return sub_queue(std::min(message.traits().priority, max_priority));
+}
+
+PublishAnswer Queue::publish(MessagePtr message, const PublisherRef& publisher) {
+  if (ended_) {
+    return PublishAnswer::taken;  // routed before the queue went
+  }
+  if (refuses(*message)) {
+    if (record_->settings.overflow == QueueSettings::Overflow::reject_publish_dlx) {
+      host_.dead_letter(*this, std::move(message), DeadLetterReason::maxlen);
+    }
+    return PublishAnswer::refused;
+  }
+  ++counters_.publish;
+  has_expiring_messages_ |= message->traits().has_expiration;
+  SubQueue& target = push_target(*message);
+  const auto pushed = target.push(message, limits::queue_window_bytes_max);
+  const bool waits_for_commit = pushed.needs_row && record_->durable && message->is_persistent();
+  if (pushed.needs_row) {
+    ++pending_rows_;
+    host_.add_pending({this,
+                       {target.priority(), pushed.position},
+                       std::move(message),
+                       waits_for_commit ? publisher : PublisherRef{}});
+  }
+  deliver_ready();
+  drop_expired();
+  drop_over_limit();
+  return waits_for_commit ? PublishAnswer::later : PublishAnswer::taken;
+}
+
+void Queue::progress_changed(bool urgent) {
+  if (record_->durable && (urgent || !progress_is_dirty_)) {
+    host_.progress_changed(*this, urgent);
+  }
+}
+
+std::uint64_t Queue::purge() {
+  std::uint64_t purged = 0;
+  for (const auto& sub_queue : sub_queues_) {
+    purged += sub_queue->purge();
+  }
+  progress_changed(purged > 0);
+  answer_gets();
+  return purged;
+}
+
+void Queue::end() {
+  ended_ = true;
+  for (const auto& sub_queue : sub_queues_) {
+    sub_queue->purge();
+  }
+  answer_gets();
+  while (!consumers_.empty()) {
+    const ConsumerSpecification& specification = consumers_.all().front()->specification;
+    host_.consumer_cancelled({specification.channel, specification.id});
+    cancel_consumer(specification.id);
+  }
+}
+
+void Queue::touch() {
+  last_used_ms_ = host_.clock().steady_ms();
+  schedule_timer();
+}
+
+// ---- the store -------------------------------------------------------------------------------------------------
+
+bool Queue::is_settled(MessagePlace place) const {
+  const SubQueue* sub_queue = find_sub_queue(place.priority);
+  return ended_ || sub_queue == nullptr || sub_queue->is_settled(place.position);
+}
+
+bool Queue::seal_row(const PendingRow& row) {
+  LEPUS_ASSERT(pending_rows_ > 0, "the row was counted when it was added");
+  if (is_settled(row.place)) {
+    --pending_rows_;
+    return false;
+  }
+  find_sub_queue(row.place.priority)->row_sealed(*row.message);
+  return true;
+}
+
+storage::QueueProgress Queue::seal_progress() {
+  progress_is_dirty_ = false;
+  storage::QueueProgress progress;
+  progress.sub_queues.reserve(sub_queues_.size());
+  for (auto sub_queue = sub_queues_.rbegin(); sub_queue != sub_queues_.rend(); ++sub_queue) {
+    (*sub_queue)->sealed();
+    progress.sub_queues.push_back((*sub_queue)->progress());
+  }
+  return progress;
+}
+
+void Queue::note_transient_floors(storage::Batch& batch) const {
+  for (const auto& sub_queue : sub_queues_) {
+    batch.note_transient_floor(record_->id, sub_queue->priority(), sub_queue->transient_floor());
+  }
+}
+
+void Queue::row_finished(MessagePlace place, bool committed) {
+  LEPUS_ASSERT(pending_rows_ > 0, "the row was counted when it was added");
+  --pending_rows_;
+  if (!ended_ && committed) {
+    find_sub_queue(place.priority)->committed(place.position + 1);
+  }
+}
+
+void Queue::mark_progress_changed(std::vector<Queue*>& changed) {
+  if (!progress_is_dirty_) {
+    progress_is_dirty_ = true;
+    changed.push_back(this);
+  }
+}
+
+void Queue::read_ahead() {
+  for (const auto& sub_queue : sub_queues_) {
+    if (auto wanted = sub_queue->wanted_read(limits::queue_window_bytes_max)) {
+      host_.start_read(*this, sub_queue->priority(), *wanted, limits::read_chunk_bytes_max,
+                       sub_queue->read_started());
+    }
+  }
+}
+
+void Queue::rows_read(Priority priority, std::uint64_t generation, std::vector<StoredRow> rows,
+                      const storage::ReadOutcome& outcome) {
+  if (ended_) {
+    return;
+  }
+  SubQueue* sub_queue = find_sub_queue(priority);
+  LEPUS_ASSERT(sub_queue != nullptr, "sub-queues stay");
+  if (outcome.failed) {
+    host_.read_fault(*this, outcome.error);
+    sub_queue->read_failed(generation);
+    return;
+  }
+  if (!sub_queue->rows_read(generation, std::move(rows), outcome.covered_below)) {
+    host_.read_fault(*this, "messages that should be stored are missing");
+  }
+  answer_gets();
+  deliver_ready();
+  drop_expired();
+  drop_over_limit();
+}
+
+void Queue::restore(const storage::QueueProgress& progress, bool clean_stop) {
+  for (const auto& stored : progress.sub_queues) {
+    sub_queue(stored.priority).restore(stored, clean_stop);
+    had_consumer_ |= stored.had_consumer;
+  }
+  // Whether any of them expires is only known once they are read: look at the head as if some did.
+  has_expiring_messages_ = true;
+  schedule_timer();
+}
+
+// ---- for management --------------------------------------------------------------------------------------------
+
+namespace {
+
+template <typename Member>
+auto sum(const std::vector<std::unique_ptr<SubQueue>>& sub_queues, Member member) {
+  decltype(((*sub_queues.front()).*member)()) total = 0;
+  for (const auto& sub_queue : sub_queues) {
+    total += ((*sub_queue).*member)();
+  }
+  return total;
+}
+
+}  // namespace
+
+std::uint64_t Queue::ready_count() const { return sum(sub_queues_, &SubQueue::ready_count); }
+
+std::uint64_t Queue::ready_bytes() const { return sum(sub_queues_, &SubQueue::ready_bytes); }
+
+std::uint64_t Queue::unacked_count() const { return sum(sub_queues_, &SubQueue::unacked_count); }
+
+std::uint64_t Queue::unacked_bytes() const { return sum(sub_queues_, &SubQueue::unacked_bytes); }
+
+std::size_t Queue::memory_bytes() const { return sum(sub_queues_, &SubQueue::memory_bytes); }
+
+std::uint64_t Queue::count_in_memory() const {
+  return sum(sub_queues_, &SubQueue::count_in_memory);
+}
+
+void Queue::check_invariants() const {
+  std::uint64_t unacked_by_consumers = 0;
+  for (const auto& consumer : consumers_.all()) {
+    unacked_by_consumers += consumer->unacked_count;
+  }
+  LEPUS_ASSERT(unacked_by_consumers <= unacked_count(), "consumers hold what is unacked");
+  for (const auto& sub_queue : sub_queues_) {
+    sub_queue->check_invariants();
+  }
+}
+
+}  // namespace lepus::model

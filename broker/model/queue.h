@@ -1,0 +1,178 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "broker/base/clock.h"
+#include "broker/model/consumers.h"
+#include "broker/model/ids.h"
+#include "broker/model/operations.h"
+#include "broker/model/publish_answer.h"
+#include "broker/model/queue_record.h"
+#include "broker/model/sub_queue.h"
+
+namespace lepus::model {
+
+class Queue;
+
+/// Why a message leaves its queue for the dead-letter exchange; the names are those of x-death.
+enum class DeadLetterReason { expired, rejected, maxlen, delivery_limit };
+
+/// A message that must be written before its publisher is answered (or, if transient, before it leaves memory).
+struct PendingRow {
+  Queue* queue = nullptr;
+  MessagePlace place;
+  MessagePtr message;
+  PublisherRef publisher;
+};
+
+/// What a queue asks of the shard that it lives on.
+class QueueHost {
+ public:
+  virtual ~QueueHost() = default;
+  [[nodiscard]] virtual const Clock& clock() const = 0;
+  virtual void deliver(Deliver&& delivery) = 0;
+  virtual void add_pending(PendingRow&& row) = 0;
+  /// The progress record has changed. `urgent`: commit it soon, as if a publisher waited.
+  virtual void progress_changed(Queue& queue, bool urgent) = 0;
+  virtual void start_read(Queue& queue, Priority priority, storage::PositionRange positions,
+                          std::size_t bytes_max, std::uint64_t generation) = 0;
+  virtual void dead_letter(const Queue& queue, MessagePtr message, DeadLetterReason reason) = 0;
+  virtual void request_token(TokenRequest&& request) = 0;
+  virtual void return_tokens(TokenReturn&& tokens) = 0;
+  virtual void consumer_cancelled(ConsumerCancelled&& notice) = 0;
+  virtual void got(Got&& answer) = 0;
+  virtual OutputWindow* output_window(ConnectionId connection) = 0;
+  /// on_timer() is due at this time (steady); replaces the timer before it.
+  virtual void set_timer(Queue& queue, std::int64_t at_ms) = 0;
+  /// Nobody uses the queue any more (auto-delete, x-expires): delete it after this call.
+  virtual void queue_ended(Queue& queue) = 0;
+  virtual void read_fault(const Queue& queue, std::string_view what) = 0;
+};
+
+/// What a queue has done, for management.
+struct QueueCounters {
+  std::uint64_t publish = 0;
+  std::uint64_t deliver = 0;
+  std::uint64_t deliver_no_ack = 0;
+  std::uint64_t ack = 0;
+  std::uint64_t get = 0;
+  std::uint64_t get_no_ack = 0;
+  std::uint64_t get_empty = 0;
+  std::uint64_t redeliver = 0;
+};
+
+/// A queue: messages in order, and who gets them. Lives on one shard and is touched by its thread alone.
+class Queue {
+ public:
+  Queue(std::shared_ptr<QueueRecord> record, QueueHost& host);
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+  ~Queue();
+
+  [[nodiscard]] const QueueRecord& record() const { return *record_; }
+  [[nodiscard]] const std::shared_ptr<QueueRecord>& shared_record() const { return record_; }
+  [[nodiscard]] bool is_durable() const { return record_->durable; }
+
+  // ---- publishing ----
+  PublishAnswer publish(MessagePtr message, const PublisherRef& publisher);
+
+  // ---- consuming ----
+  /// Whether the consumer may start; exclusive ones are refused beside others.
+  [[nodiscard]] std::optional<ProtocolError> check_consumer(const ConsumerSpecification& specification) const;
+  void start_consumer(const ConsumerSpecification& specification);
+  void cancel_consumer(ConsumerId id);
+  void settle(ConsumerId consumer, Settlement settlement, std::span<const MessagePlace> places);
+  void grant_tokens(ConsumerId consumer, std::uint32_t count);
+  void change_channel_limit(ConsumerId consumer, bool channel_limited);
+  /// A connection has room again for this consumer.
+  void window_opened(Consumer& consumer);
+  /// basic.get: fills in the answer, or leaves it for later when the message must be read first.
+  void get(GetMessage&& get);
+
+  // ---- the whole queue ----
+  std::uint64_t purge();
+  /// Settles everything and cancels the consumers; the queue is only kept for what is still being committed.
+  void end();
+  [[nodiscard]] bool has_ended() const { return ended_; }
+  /// basic.get, declare and the like: x-expires starts anew.
+  void touch();
+  void on_timer();
+
+  // ---- the store ----
+  [[nodiscard]] bool is_settled(MessagePlace place) const;
+  /// The batch that is being sealed takes this row. @return false: it must not be written.
+  bool seal_row(const PendingRow& row);
+  /// After all rows of the batch: the record that belongs into it.
+  [[nodiscard]] storage::QueueProgress seal_progress();
+  void note_transient_floors(storage::Batch& batch) const;
+  /// The row's commit has ended. Only what is committed may leave memory.
+  void row_finished(MessagePlace place, bool committed);
+  /// A batch that takes a row takes the record too: adds the queue unless it is among them.
+  void mark_progress_changed(std::vector<Queue*>& changed);
+  [[nodiscard]] bool has_unfinished_rows() const { return pending_rows_ > 0; }
+  void rows_read(Priority priority, std::uint64_t generation, std::vector<StoredRow> rows,
+                 const storage::ReadOutcome& outcome);
+  void restore(const storage::QueueProgress& progress, bool clean_stop);
+
+  // ---- for management ----
+  [[nodiscard]] std::uint64_t ready_count() const;
+  [[nodiscard]] std::uint64_t ready_bytes() const;
+  [[nodiscard]] std::uint64_t unacked_count() const;
+  [[nodiscard]] std::uint64_t unacked_bytes() const;
+  [[nodiscard]] std::size_t memory_bytes() const;
+  [[nodiscard]] std::uint64_t count_in_memory() const;
+  [[nodiscard]] const Consumers& consumers() const { return consumers_; }
+  [[nodiscard]] const QueueCounters& counters() const { return counters_; }
+  void check_invariants() const;
+
+ private:
+  friend class Shard;
+
+  SubQueue& sub_queue(Priority priority);
+  [[nodiscard]] SubQueue* find_sub_queue(Priority priority);
+  [[nodiscard]] const SubQueue* find_sub_queue(Priority priority) const;
+  SubQueue& push_target(const Message& message);
+
+  void deliver_ready();
+  [[nodiscard]] SubQueue* next_sub_queue();
+  [[nodiscard]] Consumer* next_consumer();
+  void deliver_front(SubQueue& from, Consumer& consumer);
+  void read_ahead();
+  void answer_gets();
+  void answer_get(const GetMessage& get, SubQueue* from);
+  void settle_one(Settlement settlement, MessagePlace place, ConsumerId expected);
+  void give_back(SubQueue& sub_queue, Position position, const UnackedMessage& unacked);
+  void return_unused_tokens();
+  void regain_credit(Consumer& consumer);
+
+  [[nodiscard]] std::optional<std::int64_t> expires_at_ms(const Message& message) const;
+  void drop_expired();
+  void drop_over_limit();
+  [[nodiscard]] bool refuses(const Message& message);
+  void drop_front(SubQueue& from, DeadLetterReason reason);
+  [[nodiscard]] bool is_over_limit(std::uint64_t count, std::uint64_t bytes) const;
+  void schedule_timer();
+  void progress_changed(bool urgent = false);
+
+  const std::shared_ptr<QueueRecord> record_;
+  QueueHost& host_;
+  std::vector<std::unique_ptr<SubQueue>> sub_queues_;  // highest priority first
+  Consumers consumers_;
+  std::vector<GetMessage> waiting_gets_;  // until their message has been read
+  QueueCounters counters_;
+  std::int64_t last_used_ms_ = 0;      // steady; for x-expires
+  std::int64_t timer_at_ms_ = 0;       // 0: none is set
+  std::uint32_t tokens_held_ = 0;      // by all consumers together
+  std::uint32_t pending_rows_ = 0;     // rows in pending or in-flight batches name this queue
+  bool had_consumer_ = false;          // auto-delete waits for the first
+  bool has_expiring_messages_ = false;  // some message had an expiration of its own
+  bool progress_is_dirty_ = false;
+  bool delivering_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace lepus::model

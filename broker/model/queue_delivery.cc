@@ -1,0 +1,309 @@
+#include <algorithm>
+#include <utility>
+
+#include "broker/base/assert.h"
+#include "broker/model/queue.h"
+
+// Who gets the next message, and what becomes of what was delivered.
+
+namespace lepus::model {
+
+std::optional<ProtocolError> Queue::check_consumer(
+    const ConsumerSpecification& specification) const {
+  const bool refused = consumers_.has_exclusive() ||
+                       (specification.exclusive &&
+                        (!consumers_.empty() || record_->settings.single_active_consumer));
+  if (refused) {
+    return ProtocolError{amqp::ReplyCode::access_refused, record_->described() + " in exclusive use"};
+  }
+  return std::nullopt;
+}
+
+void Queue::start_consumer(const ConsumerSpecification& specification) {
+  auto consumer = std::make_unique<Consumer>();
+  consumer->specification = specification;
+  consumer->queue = this;
+  consumer->window = host_.output_window(specification.channel.connection);
+  consumers_.add(std::move(consumer));
+  had_consumer_ = true;
+  last_used_ms_ = host_.clock().steady_ms();
+  for (const auto& sub_queue : sub_queues_) {
+    sub_queue->note_consumer();
+  }
+  progress_changed(true);
+  deliver_ready();
+}
+
+void Queue::cancel_consumer(ConsumerId id) {
+  auto consumer = consumers_.remove(id);
+  if (consumer == nullptr) {
+    return;
+  }
+  if (consumer->stalled) {
+    std::erase(consumer->window->stalled, consumer.get());
+  }
+  if (consumer->tokens > 0) {
+    tokens_held_ -= consumer->tokens;
+    host_.return_tokens({consumer->specification.channel, id, consumer->tokens});
+  }
+  touch();
+  if (ended_) {
+    return;
+  }
+  if (consumers_.empty() && record_->auto_delete) {
+    host_.queue_ended(*this);
+    return;
+  }
+  deliver_ready();  // a single active consumer may have given way to the next
+}
+
+void Queue::deliver_ready() {
+  if (delivering_ || ended_) {
+    return;  // the loop below goes on with whatever has changed
+  }
+  delivering_ = true;
+  while (consumers_.next() != nullptr) {
+    SubQueue* from = next_sub_queue();
+    if (from == nullptr) {
+      break;
+    }
+    Consumer* consumer = next_consumer();
+    if (consumer == nullptr) {
+      break;
+    }
+    deliver_front(*from, *consumer);
+  }
+  read_ahead();
+  return_unused_tokens();
+  delivering_ = false;
+}
+
+SubQueue* Queue::next_sub_queue() {
+  for (const auto& sub_queue : sub_queues_) {
+    while (const ReadyMessage* front = sub_queue->front()) {
+      const auto expires = expires_at_ms(*front->message);
+      if (!expires || host_.clock().wall_ms() <= *expires) {
+        return sub_queue.get();
+      }
+      drop_front(*sub_queue, DeadLetterReason::expired);
+    }
+    if (sub_queue->front_is_on_disk()) {
+      return nullptr;  // lower priorities wait until it has been read
+    }
+  }
+  return nullptr;
+}
+
+Consumer* Queue::next_consumer() {
+  while (Consumer* consumer = consumers_.next()) {
+    if (!consumer->has_prefetch_left()) {
+      consumers_.make_unready(*consumer);
+    } else if (consumer->window->available_bytes <= 0) {
+      consumers_.make_unready(*consumer);
+      if (!consumer->stalled) {
+        consumer->stalled = true;
+        consumer->window->stalled.push_back(consumer);
+      }
+    } else if (consumer->specification.channel_limited && consumer->tokens == 0) {
+      consumers_.make_unready(*consumer);
+      if (!consumer->token_requested) {
+        consumer->token_requested = true;
+        host_.request_token(
+            {consumer->specification.channel, record_->id, consumer->specification.id});
+      }
+    } else {
+      return consumer;
+    }
+  }
+  return nullptr;
+}
+
+void Queue::deliver_front(SubQueue& from, Consumer& consumer) {
+  ReadyMessage taken = from.take_front();
+  const ConsumerSpecification& specification = consumer.specification;
+  consumers_.took(consumer);
+  consumer.window->available_bytes -=
+      static_cast<std::int64_t>(delivery_cost_bytes(*taken.message));
+  if (specification.channel_limited) {
+    --consumer.tokens;
+    --tokens_held_;
+  }
+  if (specification.no_ack) {
+    ++counters_.deliver_no_ack;
+    from.settle(taken.position, *taken.message);
+  } else {
+    ++counters_.deliver;
+    ++consumer.unacked_count;
+    from.mark_unacked(taken, specification.id);
+  }
+  counters_.redeliver += taken.redelivered ? 1 : 0;
+  progress_changed();
+  host_.deliver(Deliver{.channel = specification.channel,
+                        .consumer = specification.id,
+                        .queue = record_->id,
+                        .place = {from.priority(), taken.position},
+                        .message = std::move(taken.message),
+                        .redelivered = taken.redelivered,
+                        .no_ack = specification.no_ack,
+                        .delivery_count = taken.delivery_count});
+}
+
+void Queue::regain_credit(Consumer& consumer) {
+  if (!consumer.stalled && !consumer.token_requested) {
+    consumers_.make_ready(consumer);
+  }
+}
+
+void Queue::window_opened(Consumer& consumer) {
+  consumer.stalled = false;
+  regain_credit(consumer);
+  deliver_ready();
+}
+
+void Queue::grant_tokens(ConsumerId id, std::uint32_t count) {
+  Consumer* consumer = consumers_.find(id);
+  if (consumer == nullptr) {
+    return;  // cancelled meanwhile; its channel has taken the tokens back by itself
+  }
+  consumer->token_requested = false;
+  consumer->tokens += count;
+  tokens_held_ += count;
+  regain_credit(*consumer);
+  deliver_ready();
+}
+
+void Queue::return_unused_tokens() {
+  if (tokens_held_ == 0) [[likely]] {
+    return;
+  }
+  tokens_held_ = 0;
+  for (const auto& consumer : consumers_.all()) {
+    if (const std::uint32_t unused = std::exchange(consumer->tokens, 0); unused > 0) {
+      host_.return_tokens({consumer->specification.channel, consumer->specification.id, unused});
+    }
+  }
+}
+
+void Queue::change_channel_limit(ConsumerId id, bool channel_limited) {
+  if (Consumer* consumer = consumers_.find(id)) {
+    consumer->specification.channel_limited = channel_limited;
+    consumer->token_requested = false;
+    regain_credit(*consumer);
+    deliver_ready();
+  }
+}
+
+// ---- settling --------------------------------------------------------------------------------------------------
+
+void Queue::settle(ConsumerId id, Settlement settlement, std::span<const MessagePlace> places) {
+  if (ended_) {
+    return;
+  }
+  if (settlement == Settlement::requeue) {
+    // No delivery between the first and the last of them, or they would change places.
+    delivering_ = true;
+  }
+  for (const MessagePlace place : places) {
+    settle_one(settlement, place, id);
+  }
+  if (settlement == Settlement::requeue) {
+    delivering_ = false;
+  }
+  if (Consumer* consumer = id == ConsumerId::none ? nullptr : consumers_.find(id)) {
+    regain_credit(*consumer);
+  }
+  deliver_ready();
+  if (settlement == Settlement::requeue) {
+    answer_gets();
+    drop_expired();
+    drop_over_limit();
+  }
+}
+
+void Queue::settle_one(Settlement settlement, MessagePlace place, ConsumerId expected) {
+  SubQueue* sub_queue = find_sub_queue(place.priority);
+  const UnackedMessage* unacked =
+      sub_queue == nullptr ? nullptr : sub_queue->find_unacked(place.position);
+  LEPUS_ASSERT(unacked != nullptr && unacked->consumer == expected,
+               "a channel settles each of its deliveries once");
+  if (expected != ConsumerId::none) {
+    if (Consumer* consumer = consumers_.find(expected)) {
+      --consumer->unacked_count;
+    }
+  }
+  progress_changed();
+  switch (settlement) {
+    case Settlement::ack:
+      ++counters_.ack;
+      sub_queue->settle_unacked(place.position);
+      break;
+    case Settlement::reject: {
+      MessagePtr message = unacked->message;
+      sub_queue->settle_unacked(place.position);
+      host_.dead_letter(*this, std::move(message), DeadLetterReason::rejected);
+      break;
+    }
+    case Settlement::requeue:
+      give_back(*sub_queue, place.position, *unacked);
+      break;
+  }
+}
+
+void Queue::give_back(SubQueue& sub_queue, Position position, const UnackedMessage& unacked) {
+  const auto& limit = record_->settings.delivery_limit;
+  if (limit && unacked.delivery_count >= *limit) {
+    MessagePtr message = unacked.message;
+    sub_queue.settle_unacked(position);
+    host_.dead_letter(*this, std::move(message), DeadLetterReason::delivery_limit);
+    return;
+  }
+  sub_queue.give_back(position);
+}
+
+// ---- basic.get -------------------------------------------------------------------------------------------------
+
+void Queue::get(GetMessage&& get) {
+  touch();
+  waiting_gets_.push_back(std::move(get));
+  answer_gets();
+  read_ahead();
+}
+
+void Queue::answer_gets() {
+  while (!waiting_gets_.empty()) {
+    SubQueue* from = ended_ ? nullptr : next_sub_queue();
+    if (from == nullptr && !ended_ && ready_count() > 0) {
+      return;  // on disk: rows_read() comes back here
+    }
+    const GetMessage get = std::move(waiting_gets_.front());
+    waiting_gets_.erase(waiting_gets_.begin());
+    answer_get(get, from);
+  }
+}
+
+void Queue::answer_get(const GetMessage& get, SubQueue* from) {
+  Got answer{.request = get.request, .queue = record_->id};
+  if (from == nullptr) {
+    ++counters_.get_empty;
+  } else {
+    ReadyMessage taken = from->take_front();
+    if (get.no_ack) {
+      ++counters_.get_no_ack;
+      from->settle(taken.position, *taken.message);
+    } else {
+      ++counters_.get;
+      from->note_consumer();
+      from->mark_unacked(taken, ConsumerId::none);
+    }
+    counters_.redeliver += taken.redelivered ? 1 : 0;
+    progress_changed();
+    answer.place = {from->priority(), taken.position};
+    answer.message = std::move(taken.message);
+    answer.redelivered = taken.redelivered;
+    answer.delivery_count = taken.delivery_count;
+    answer.message_count = ready_count();
+  }
+  host_.got(std::move(answer));
+}
+
+}  // namespace lepus::model

@@ -1,0 +1,121 @@
+#include <algorithm>
+
+#include "broker/model/queue.h"
+
+// What leaves a queue without being consumed: expired messages, messages over a length limit, and the queue itself when
+// nobody uses it.
+
+namespace lepus::model {
+
+std::optional<std::int64_t> Queue::expires_at_ms(const Message& message) const {
+  const auto& queue_ttl_ms = record_->settings.message_ttl_ms;
+  const Message::Traits& traits = message.traits();
+  if (!queue_ttl_ms && !traits.has_expiration) [[likely]] {
+    return std::nullopt;
+  }
+  auto ttl_ms = queue_ttl_ms.value_or(INT64_MAX);
+  if (traits.has_expiration) {
+    ttl_ms = std::min(ttl_ms, static_cast<std::int64_t>(traits.expiration_ms));
+  }
+  return traits.published_ms + ttl_ms;
+}
+
+void Queue::drop_expired() {
+  if (ended_ || (!has_expiring_messages_ && !record_->settings.message_ttl_ms)) [[likely]] {
+    return;
+  }
+  for (const auto& sub_queue : sub_queues_) {
+    while (const ReadyMessage* front = sub_queue->front()) {
+      const auto expires = expires_at_ms(*front->message);
+      if (!expires || host_.clock().wall_ms() < *expires) {
+        break;
+      }
+      drop_front(*sub_queue, DeadLetterReason::expired);
+    }
+  }
+  read_ahead();
+  schedule_timer();
+}
+
+bool Queue::is_over_limit(std::uint64_t count, std::uint64_t bytes) const {
+  const QueueSettings& settings = record_->settings;
+  return (settings.max_length && count > *settings.max_length) ||
+         (settings.max_length_bytes && bytes > *settings.max_length_bytes);
+}
+
+bool Queue::refuses(const Message& message) {
+  const QueueSettings& settings = record_->settings;
+  if ((!settings.max_length && !settings.max_length_bytes) ||
+      settings.overflow == QueueSettings::Overflow::drop_head) [[likely]] {
+    return false;
+  }
+  const bool goes_straight_to_a_consumer = ready_count() == 0 && next_consumer() != nullptr;
+  return !goes_straight_to_a_consumer &&
+         is_over_limit(ready_count() + 1, ready_bytes() + message.body().size());
+}
+
+void Queue::drop_over_limit() {
+  const QueueSettings& settings = record_->settings;
+  if (ended_ || (!settings.max_length && !settings.max_length_bytes)) [[likely]] {
+    return;
+  }
+  if (settings.overflow != QueueSettings::Overflow::drop_head) {
+    return;
+  }
+  while (is_over_limit(ready_count(), ready_bytes())) {
+    auto from = std::find_if(sub_queues_.begin(), sub_queues_.end(), [](const auto& sub_queue) {
+      return sub_queue->ready_count() > 0;
+    });
+    if (from == sub_queues_.end() || (*from)->front() == nullptr) {
+      break;  // on disk: rows_read() comes back here
+    }
+    drop_front(**from, DeadLetterReason::maxlen);
+  }
+  read_ahead();
+}
+
+void Queue::drop_front(SubQueue& from, DeadLetterReason reason) {
+  ReadyMessage dropped = from.take_front();
+  from.settle(dropped.position, *dropped.message);
+  progress_changed();
+  host_.dead_letter(*this, std::move(dropped.message), reason);
+}
+
+void Queue::schedule_timer() {
+  std::int64_t at_ms = INT64_MAX;
+  if (record_->settings.expires_ms && consumers_.empty()) {
+    at_ms = last_used_ms_ + *record_->settings.expires_ms;
+  }
+  if (has_expiring_messages_ || record_->settings.message_ttl_ms) {
+    for (const auto& sub_queue : sub_queues_) {
+      const ReadyMessage* front = sub_queue->front();
+      const auto expires = front == nullptr ? std::nullopt : expires_at_ms(*front->message);
+      if (expires) {
+        const std::int64_t from_now_ms = *expires - host_.clock().wall_ms();
+        at_ms = std::min(at_ms, host_.clock().steady_ms() + std::max<std::int64_t>(from_now_ms, 0));
+      }
+    }
+  }
+  // A timer that fires too early only comes back here.
+  if (at_ms != INT64_MAX && (timer_at_ms_ == 0 || at_ms < timer_at_ms_)) {
+    timer_at_ms_ = at_ms;
+    host_.set_timer(*this, at_ms);
+  }
+}
+
+void Queue::on_timer() {
+  timer_at_ms_ = 0;
+  if (ended_) {
+    return;
+  }
+  const auto& expires_ms = record_->settings.expires_ms;
+  if (expires_ms && consumers_.empty() &&
+      host_.clock().steady_ms() >= last_used_ms_ + *expires_ms) {
+    host_.queue_ended(*this);
+    return;
+  }
+  drop_expired();
+  schedule_timer();
+}
+
+}  // namespace lepus::model

@@ -1,0 +1,264 @@
+#include "broker/model/shard.h"
+
+#include <utility>
+
+#include "broker/base/assert.h"
+#include "broker/model/channel_answers.h"
+#include "broker/model/shard_queues.h"
+
+namespace lepus::model {
+
+namespace {
+
+ProtocolError not_found(const QueueRecord& queue) {
+  return {amqp::ReplyCode::not_found, "no " + queue.described()};
+}
+
+std::uint32_t consumer_count(const Queue& queue) {
+  return static_cast<std::uint32_t>(queue.consumers().size());
+}
+
+}  // namespace
+
+Shard::Shard(const ShardEnvironment& environment)
+    : environment_(environment),
+      answers_(std::make_unique<ChannelAnswers>(environment_.index, *environment_.connections,
+                                                *environment_.mailboxes)),
+      queues_(std::make_unique<ShardQueues>(environment_, *answers_)) {}
+
+Shard::~Shard() = default;
+
+void Shard::load(const storage::Recovered& recovered) { queues_->load(recovered); }
+
+template <typename Answer>
+void Shard::answer(Answer&& answer) {
+  answers_->send(answer.request.channel.connection, std::forward<Answer>(answer));
+}
+
+// ---- for connections of this shard -------------------------------------------------------------------------------
+
+PublishAnswer Shard::publish(const QueueRecord& record, MessagePtr message,
+                             const PublisherRef& publisher) {
+  if (record.owner != environment_.index) {
+    environment_.mailboxes->send(record.owner, Publish{record.id, std::move(message), publisher});
+    return PublishAnswer::later;
+  }
+  Queue* queue = queues_->find(record.id);
+  if (queue == nullptr) {
+    return PublishAnswer::taken;  // deleted after it was routed
+  }
+  const PublishAnswer answer = queue->publish(std::move(message), publisher);
+  queues_->run_deferred();
+  return answer;
+}
+
+void Shard::settle(ShardIndex owner, Settle settle) {
+  if (owner == environment_.index) {
+    handle(std::move(settle));
+  } else {
+    environment_.mailboxes->send(owner, std::move(settle));
+  }
+}
+
+void Shard::settle_one(ShardIndex owner, QueueId id, ConsumerId consumer, Settlement settlement,
+                       MessagePlace place) {
+  if (owner != environment_.index) {
+    environment_.mailboxes->send(owner, Settle{id, consumer, settlement, {place}});
+  } else if (Queue* queue = queues_->find(id)) {
+    queue->settle(consumer, settlement, {&place, 1});
+    queues_->run_deferred();
+  }
+}
+
+void Shard::send_to_owner(ShardIndex owner, Operation operation) {
+  if (owner == environment_.index) {
+    receive(std::move(operation));
+  } else {
+    environment_.mailboxes->send(owner, std::move(operation));
+  }
+}
+
+void Shard::output_drained(ConnectionId connection, std::uint64_t bytes) {
+  for (ShardIndex shard = 0; shard < environment_.shard_count; ++shard) {
+    send_to_owner(shard, OutputDrained{connection, bytes});
+  }
+}
+
+// ---- operations --------------------------------------------------------------------------------------------------
+
+void Shard::receive(Operation&& operation) {
+  std::visit([this](auto&& each) { handle(std::move(each)); }, std::move(operation));
+  queues_->run_deferred();
+}
+
+void Shard::handle(Publish&& publish) {
+  Queue* queue = queues_->find(publish.queue);
+  const PublishAnswer answer = queue == nullptr
+                                   ? PublishAnswer::taken
+                                   : queue->publish(std::move(publish.message), publish.publisher);
+  if (answer != PublishAnswer::later) {
+    answers_->confirm(publish.publisher, answer == PublishAnswer::refused);
+  }
+}
+
+void Shard::handle(StartConsumer&& start) {
+  Queue* queue = queues_->find(start.queue);
+  if (queue == nullptr) {
+    answer(Started{start.request, not_found(*start.queue)});
+    return;
+  }
+  // consume-ok goes out before the first delivery, so the answer must not wait for start_consumer() to deliver.
+  if (auto error = queue->check_consumer(start.consumer)) {
+    answer(Started{start.request, std::move(error)});
+    return;
+  }
+  answer(Started{start.request, std::nullopt});
+  queue->start_consumer(start.consumer);
+}
+
+void Shard::handle(CancelConsumer&& cancel) {
+  if (Queue* queue = queues_->find(cancel.queue)) {
+    queue->cancel_consumer(cancel.consumer);
+    queues_->run_deferred();
+  }
+  if (cancel.request.serial != 0) {
+    answer(Done{cancel.request, std::nullopt});
+  }
+}
+
+void Shard::handle(GetMessage&& get) {
+  if (Queue* queue = queues_->find(get.queue)) {
+    queue->get(std::move(get));
+  } else {
+    answer(Got{.request = get.request, .error = not_found(*get.queue)});
+  }
+}
+
+void Shard::handle(Settle&& settle) {
+  if (Queue* queue = queues_->find(settle.queue)) {
+    queue->settle(settle.consumer, settle.settlement, settle.places);
+    queues_->run_deferred();
+  }
+}
+
+void Shard::handle(PurgeQueue&& purge) {
+  if (Queue* queue = queues_->find(purge.queue)) {
+    const std::uint64_t count = queue->purge();
+    answer(Counted{purge.request, std::nullopt, count, consumer_count(*queue)});
+  } else {
+    answer(Counted{purge.request, not_found(*purge.queue)});
+  }
+}
+
+void Shard::handle(DeleteQueue&& request) {
+  Queue* queue = queues_->find(request.queue);
+  if (queue == nullptr) {
+    answer(Counted{.request = request.request});  // deleted meanwhile: as if it had never been there
+    return;
+  }
+  const auto fail = [&](const char* why) {
+    answer(Counted{request.request, ProtocolError{amqp::ReplyCode::precondition_failed,
+                                                  queue->record().described() + why}});
+  };
+  if (request.if_unused && !queue->consumers().empty()) {
+    fail(" in use");
+    return;
+  }
+  if (request.if_empty && queue->ready_count() > 0) {
+    fail(" not empty");
+    return;
+  }
+  const Counted counted{request.request, std::nullopt, queue->ready_count(),
+                        consumer_count(*queue)};
+  answer_when_committed(queues_->remove(*queue), counted);
+}
+
+void Shard::handle(QueryQueue&& query) {
+  if (Queue* queue = queues_->find(query.queue)) {
+    queue->touch();
+    answer(Counted{query.request, std::nullopt, queue->ready_count(), consumer_count(*queue)});
+  } else {
+    answer(Counted{query.request, not_found(*query.queue)});
+  }
+}
+
+void Shard::handle(OutputDrained&& drained) {
+  queues_->output_drained(drained.connection, drained.bytes);
+}
+
+void Shard::handle(TokenGrant&& grant) {
+  if (Queue* queue = queues_->find(grant.queue)) {
+    queue->grant_tokens(grant.consumer, grant.count);
+  }
+}
+
+void Shard::handle(ChangeChannelLimit&& change) {
+  if (Queue* queue = queues_->find(change.queue)) {
+    queue->change_channel_limit(change.consumer, change.channel_limited);
+  }
+}
+
+void Shard::handle(ConnectionGone&& gone) { queues_->connection_gone(gone.connection); }
+
+template <typename Answer>
+void Shard::handle(Answer&& answer) {
+  answers_->hand_over(std::forward<Answer>(answer));
+}
+
+// ---- the topology's log -------------------------------------------------------------------------------------------
+
+template <typename Answer>
+void Shard::answer_when_committed(TopologyTicket ticket, Answer&& answer_to_send) {
+  const auto outcome = environment_.topology->outcome_of(ticket);
+  if (ticket != 0 && !outcome) {
+    waiting_for_topology_.emplace(ticket, Operation(std::forward<Answer>(answer_to_send)));
+    return;
+  }
+  auto prepared = std::forward<Answer>(answer_to_send);
+  if (ticket != 0 && *outcome != storage::Outcome::committed) {
+    prepared.error = ProtocolError{amqp::ReplyCode::internal_error, ""};
+  }
+  answer(std::move(prepared));
+}
+
+void Shard::wait_for_topology(TopologyTicket ticket, const RequestId& request) {
+  answer_when_committed(ticket, Done{request, std::nullopt});
+}
+
+void Shard::topology_committed(TopologyTicket up_to, storage::Outcome) {
+  while (!waiting_for_topology_.empty() && waiting_for_topology_.begin()->first <= up_to) {
+    auto waiting = waiting_for_topology_.extract(waiting_for_topology_.begin());
+    if (auto* done = std::get_if<Done>(&waiting.mapped())) {
+      answer_when_committed(waiting.key(), std::move(*done));
+    } else {
+      answer_when_committed(waiting.key(), std::move(std::get<Counted>(waiting.mapped())));
+    }
+  }
+}
+
+// ---- turns -------------------------------------------------------------------------------------------------------
+
+void Shard::tick() { queues_->tick(); }
+
+bool Shard::has_pending_work() const { return queues_->has_pending_work(); }
+
+void Shard::end_turn() {
+  queues_->run_deferred();
+  queues_->seal_if_due();
+  answers_->flush_confirms();
+}
+
+void Shard::seal_now() { queues_->seal_now(); }
+
+void Shard::visit_queues(const std::function<void(const Queue&)>& visit) const {
+  for (const auto& [id, queue] : queues_->all()) {
+    visit(*queue);
+  }
+}
+
+const Queue* Shard::find_queue(QueueId id) const {
+  auto found = queues_->all().find(id);
+  return found == queues_->all().end() ? nullptr : found->second.get();
+}
+
+}  // namespace lepus::model

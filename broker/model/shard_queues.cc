@@ -1,0 +1,282 @@
+#include "broker/model/shard_queues.h"
+
+#include <algorithm>
+
+#include "amqp/basic_properties.h"
+#include "broker/base/assert.h"
+#include "broker/base/limits.h"
+#include "broker/model/dead_letter.h"
+
+namespace lepus::model {
+
+ShardQueues::ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers)
+    : environment_(environment),
+      answers_(answers),
+      batches_(*environment.store,
+               [this](const PublisherRef& publisher, bool refused) {
+                 answers_.confirm(publisher, refused);
+               }) {}
+
+ShardQueues::~ShardQueues() {
+  // Rows that were never sealed (a shard that is thrown away without its last commit) name their queues.
+  batches_.abandon();
+}
+
+void ShardQueues::load(const storage::Recovered& recovered) {
+  batches_.load(recovered);
+  for (const auto& record : environment_.topology->list_queues("")) {
+    if (record->owner == environment_.index) {
+      make(record);
+    }
+  }
+  for (const auto& [id, progress] : recovered.progress) {
+    if (auto found = queues_.find(id); found != queues_.end()) {
+      found->second->restore(progress, recovered.clean_stop);
+    }
+  }
+}
+
+Queue& ShardQueues::make(std::shared_ptr<QueueRecord> record) {
+  LEPUS_ASSERT(record->owner == environment_.index, "a queue lives on its owner's shard");
+  const QueueId id = record->id;
+  auto [place, added] = queues_.emplace(id, std::make_unique<Queue>(std::move(record), *this));
+  LEPUS_ASSERT(added, "one queue per id");
+  return *place->second;
+}
+
+Queue* ShardQueues::find(QueueId id) {
+  if (auto found = queues_.find(id); found != queues_.end()) [[likely]] {
+    return found->second.get();
+  }
+  auto record = environment_.topology->find_queue(id);
+  return record == nullptr || record->deleted ? nullptr : &make(std::move(record));
+}
+
+Queue* ShardQueues::find(const std::shared_ptr<QueueRecord>& record) {
+  if (auto found = queues_.find(record->id); found != queues_.end()) [[likely]] {
+    return found->second.get();
+  }
+  return record->deleted ? nullptr : &make(record);
+}
+
+TopologyTicket ShardQueues::remove(Queue& queue) {
+  const TopologyTicket ticket = environment_.topology->remove_queue(queue.record());
+  batches_.forget_progress(queue);
+  auto found = queues_.find(queue.record().id);
+  LEPUS_ASSERT(found != queues_.end(), "a queue is removed once");
+  ended_.push_back(std::move(found->second));
+  queues_.erase(found);
+  ended_.back()->end();
+  return ticket;
+}
+
+void ShardQueues::drop_ended() {
+  std::erase_if(ended_, [](const auto& queue) { return !queue->has_unfinished_rows(); });
+}
+
+// ---- output windows --------------------------------------------------------------------------------------------
+
+OutputWindow* ShardQueues::output_window(ConnectionId connection) {
+  auto& window = windows_[connection];
+  if (window == nullptr) {
+    window = std::make_unique<OutputWindow>();
+    window->available_bytes = limits::output_window_bytes_max;
+  }
+  return window.get();
+}
+
+void ShardQueues::output_drained(ConnectionId connection, std::uint64_t bytes) {
+  auto found = windows_.find(connection);
+  if (found == windows_.end()) {
+    return;
+  }
+  OutputWindow& window = *found->second;
+  window.available_bytes = std::min(window.available_bytes + static_cast<std::int64_t>(bytes),
+                                    limits::output_window_bytes_max);
+  if (window.stalled.empty() || window.available_bytes < limits::output_window_bytes_max / 2) {
+    return;
+  }
+  for (Consumer* consumer : std::exchange(window.stalled, {})) {
+    consumer->queue->window_opened(*consumer);
+  }
+}
+
+void ShardQueues::connection_gone(ConnectionId connection) {
+  auto found = windows_.find(connection);
+  if (found != windows_.end()) {
+    LEPUS_ASSERT(found->second->stalled.empty(), "its consumers were cancelled before");
+    windows_.erase(found);
+  }
+}
+
+// ---- deferred work ---------------------------------------------------------------------------------------------
+
+void ShardQueues::dead_letter(const Queue& queue, MessagePtr message, DeadLetterReason reason) {
+  if (queue.record().settings.dead_letter_exchange) {
+    letters_.push_back({queue.shared_record(), std::move(message), reason});
+  }
+}
+
+void ShardQueues::queue_ended(Queue& queue) { ending_.push_back(queue.record().id); }
+
+void ShardQueues::run_deferred() {
+  while (!letters_.empty() || !ending_.empty()) [[unlikely]] {
+    for (const DeferredLetter& letter : std::exchange(letters_, {})) {
+      publish_dead_letter(letter);
+    }
+    for (const QueueId id : std::exchange(ending_, {})) {
+      if (auto found = queues_.find(id); found != queues_.end()) {
+        remove(*found->second);
+      }
+    }
+  }
+}
+
+void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
+  const MessagePtr letter = make_dead_letter(*deferred.message, *deferred.from, deferred.reason,
+                                             clock().wall_ms());
+  const auto properties = amqp::decode_properties(letter->properties());
+  const std::string_view headers = properties && properties->headers ? properties->headers->bytes
+                                                                     : std::string_view{};
+  const Route route = environment_.topology->route(deferred.from->vhost, letter->exchange(),
+                                                   letter->routing_key(), headers);
+  for (const auto& target : route.queues) {
+    if (is_dead_letter_cycle(headers, target->name)) {
+      continue;
+    }
+    if (target->owner != environment_.index) {
+      environment_.mailboxes->send(target->owner, Publish{target->id, letter, {}});
+    } else if (Queue* queue = find(target)) {
+      queue->publish(letter, {});
+    }
+  }
+}
+
+// ---- timers ----------------------------------------------------------------------------------------------------
+
+void ShardQueues::set_timer(Queue& queue, std::int64_t at_ms) {
+  timers_.emplace(at_ms, queue.record().id);
+}
+
+void ShardQueues::tick() {
+  const std::int64_t now_ms = clock().steady_ms();
+  while (!timers_.empty() && timers_.begin()->first <= now_ms) {
+    const QueueId id = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    if (auto found = queues_.find(id); found != queues_.end()) {
+      found->second->on_timer();
+    }
+  }
+  run_deferred();
+}
+
+// ---- the store -------------------------------------------------------------------------------------------------
+
+void ShardQueues::add_pending(PendingRow&& row) {
+  batches_.add(std::move(row), clock().steady_ms());
+  update_congestion();
+}
+
+void ShardQueues::progress_changed(Queue& queue, bool urgent) {
+  batches_.progress_changed(queue, urgent, clock().steady_ms());
+}
+
+void ShardQueues::update_congestion() {
+  const std::size_t bytes = batches_.bytes();
+  const bool congested = bytes > (congested_ ? limits::pending_bytes_relieved
+                                             : limits::pending_bytes_congested);
+  if (congested == congested_) [[likely]] {
+    return;
+  }
+  congested_ = congested;
+  for (ShardIndex shard = 0; shard < environment_.shard_count; ++shard) {
+    if (shard == environment_.index) {
+      environment_.connections->owner_congested({environment_.index, congested});
+    } else {
+      environment_.mailboxes->send(shard, OwnerCongested{environment_.index, congested});
+    }
+  }
+}
+
+void ShardQueues::seal_if_due() {
+  if (batches_.is_due(clock().steady_ms())) {
+    seal_now();
+  }
+}
+
+void ShardQueues::seal_now() {
+  batches_.seal([this, post = environment_.post](storage::Outcome outcome) {
+    post([this, outcome] { commit_finished(outcome); });
+  });
+  drop_ended();
+  answers_.flush_confirms();
+  update_congestion();
+}
+
+void ShardQueues::commit_finished(storage::Outcome outcome) {
+  batches_.finished(outcome);
+  drop_ended();
+  answers_.flush_confirms();
+  update_congestion();
+}
+
+void ShardQueues::start_read(Queue& queue, Priority priority, storage::PositionRange positions,
+                             std::size_t bytes_max, std::uint64_t generation) {
+  struct Chunk {
+    std::vector<StoredRow> rows;
+    std::string damage;
+  };
+  auto chunk = std::make_shared<Chunk>();
+  const QueueId id = queue.record().id;
+  environment_.store->read(
+      {id, priority, positions, limits::read_chunk_rows_max, bytes_max},
+      [chunk](Position position, bool transient, std::string_view payload) {
+        if (auto message = Message::from_stored(payload)) {
+          chunk->rows.push_back({position, transient, std::move(*message)});
+        } else {
+          chunk->damage = message.error().text;
+        }
+      },
+      [this, chunk, id, priority, generation, post = environment_.post](storage::ReadOutcome outcome) {
+        if (!chunk->damage.empty() && !outcome.failed) {
+          outcome.failed = true;
+          outcome.error = chunk->damage;
+        }
+        post([this, chunk, id, priority, generation, outcome = std::move(outcome)] {
+          if (auto found = queues_.find(id); found != queues_.end()) {
+            found->second->rows_read(priority, generation, std::move(chunk->rows), outcome);
+            run_deferred();
+          }
+        });
+      });
+}
+
+// ---- to channels -----------------------------------------------------------------------------------------------
+
+void ShardQueues::deliver(Deliver&& delivery) {
+  answers_.send(delivery.channel.connection, std::move(delivery));
+}
+
+void ShardQueues::request_token(TokenRequest&& request) {
+  answers_.send(request.channel.connection, std::move(request));
+}
+
+void ShardQueues::return_tokens(TokenReturn&& tokens) {
+  answers_.send(tokens.channel.connection, std::move(tokens));
+}
+
+void ShardQueues::consumer_cancelled(ConsumerCancelled&& notice) {
+  answers_.send(notice.channel.connection, std::move(notice));
+}
+
+void ShardQueues::got(Got&& answer) {
+  answers_.send(answer.request.channel.connection, std::move(answer));
+}
+
+void ShardQueues::read_fault(const Queue& queue, std::string_view what) {
+  if (environment_.report_fault) {
+    environment_.report_fault(queue.record().described() + ": " + std::string(what));
+  }
+}
+
+}  // namespace lepus::model

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "broker/model/channel_answers.h"
+#include "broker/model/pending_batches.h"
+#include "broker/model/queue.h"
+#include "broker/model/shard.h"
+
+namespace lepus::model {
+
+/// The queues that one shard owns and what they share: pending batches, timers, output windows, and the work that a queue
+/// must not do in the middle of its own call (dead-lettering, its own deletion).
+class ShardQueues final : public QueueHost {
+ public:
+  ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers);
+  ~ShardQueues() override;
+
+  void load(const storage::Recovered& recovered);
+
+  /// The queue, made on its first use; null when it was deleted.
+  Queue* find(QueueId id);
+  Queue* find(const std::shared_ptr<QueueRecord>& record);
+
+  /// Deletes the queue: from the topology, then here. @return what must be committed first.
+  TopologyTicket remove(Queue& queue);
+
+  void output_drained(ConnectionId connection, std::uint64_t bytes);
+  void connection_gone(ConnectionId connection);
+
+  /// Dead letters and deletions that queues have asked for.
+  void run_deferred();
+  void tick();
+  void seal_if_due();
+  [[nodiscard]] bool has_pending_work() const { return !batches_.is_idle(); }
+  /// Seals whatever waits, for the last commit.
+  void seal_now();
+
+  [[nodiscard]] const auto& all() const { return queues_; }
+
+  // ---- QueueHost ----
+  [[nodiscard]] const Clock& clock() const override { return *environment_.clock; }
+  void deliver(Deliver&& delivery) override;
+  void add_pending(PendingRow&& row) override;
+  void progress_changed(Queue& queue, bool urgent) override;
+  void start_read(Queue& queue, Priority priority, storage::PositionRange positions,
+                  std::size_t bytes_max, std::uint64_t generation) override;
+  void dead_letter(const Queue& queue, MessagePtr message, DeadLetterReason reason) override;
+  void request_token(TokenRequest&& request) override;
+  void return_tokens(TokenReturn&& tokens) override;
+  void consumer_cancelled(ConsumerCancelled&& notice) override;
+  void got(Got&& answer) override;
+  OutputWindow* output_window(ConnectionId connection) override;
+  void set_timer(Queue& queue, std::int64_t at_ms) override;
+  void queue_ended(Queue& queue) override;
+  void read_fault(const Queue& queue, std::string_view what) override;
+
+ private:
+  struct DeferredLetter {
+    std::shared_ptr<QueueRecord> from;
+    MessagePtr message;
+    DeadLetterReason reason{};
+  };
+
+  Queue& make(std::shared_ptr<QueueRecord> record);
+  void publish_dead_letter(const DeferredLetter& letter);
+  void commit_finished(storage::Outcome outcome);
+  void update_congestion();
+  void drop_ended();
+
+  const ShardEnvironment& environment_;
+  ChannelAnswers& answers_;
+  PendingBatches batches_;
+  boost::unordered_flat_map<QueueId, std::unique_ptr<Queue>> queues_;
+  std::vector<std::unique_ptr<Queue>> ended_;  // until their last batch is committed
+  boost::unordered_flat_map<ConnectionId, std::unique_ptr<OutputWindow>> windows_;
+  std::set<std::pair<std::int64_t, QueueId>> timers_;
+  std::vector<DeferredLetter> letters_;
+  std::vector<QueueId> ending_;
+  bool congested_ = false;
+};
+
+}  // namespace lepus::model
