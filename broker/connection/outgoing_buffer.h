@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/model/message.h"
@@ -14,14 +15,19 @@ namespace lepus::connection {
 /// Spare blocks of one shard, so that busy connections do not allocate theirs again and again. Outlives its buffers.
 class BlockPool {
  public:
-  static constexpr std::size_t block_bytes = 32 * 1024;
-  static constexpr std::size_t blocks_kept_max = 128;
+  /// A buffer begins with a small block (many connections may have a little to write at the same time) and goes on with
+  /// large ones.
+  static constexpr std::size_t small_block_bytes = 4 * 1024;
+  static constexpr std::size_t large_block_bytes = 32 * 1024;
+  static constexpr std::size_t small_blocks_kept_max = 256;
+  static constexpr std::size_t large_blocks_kept_max = 128;
 
-  [[nodiscard]] std::unique_ptr<char[]> take();
-  void give(std::unique_ptr<char[]> block);
+  [[nodiscard]] std::unique_ptr<char[]> take(std::size_t block_bytes);
+  void give(std::unique_ptr<char[]> block, std::size_t block_bytes);
 
  private:
-  std::vector<std::unique_ptr<char[]>> spare_;
+  std::vector<std::unique_ptr<char[]>> small_;
+  std::vector<std::unique_ptr<char[]>> large_;
 };
 
 /// The octets that wait to be written to one socket: blocks of memory, and between them parts of messages that are
@@ -72,7 +78,7 @@ class OutgoingBuffer {
   /// @return how many pieces were filled.
   [[nodiscard]] std::size_t gather(std::span<std::span<const char>> pieces) const;
 
-  /// The first `bytes` octets were written.
+  /// The first `bytes` octets were written. (A connection's output is consumed by Connection::output_written().)
   void consume(std::size_t bytes);
 
   /// Drops everything; its deliveries count as drained.
@@ -88,17 +94,18 @@ class OutgoingBuffer {
 
  private:
   struct Segment {
-    std::unique_ptr<char[]> block;      ///< null: a part of `message`
-    const char* begin = nullptr;        ///< first octet not yet written
-    const char* end = nullptr;          ///< of all but the block being filled, whose end is write_position_
-    model::MessagePtr message;
+    std::unique_ptr<char[]> block;  ///< in the last segment that lies in it
     std::size_t block_bytes = 0;
+    model::MessagePtr message;    ///< of a reference
+    const char* begin = nullptr;  ///< first octet not yet written
+    const char* end = nullptr;    ///< of the last segment, if it is a block, write_position_ counts instead
     std::uint64_t delivery_cost = 0;
   };
 
   void add_block(std::size_t bytes);
+  /// The last block gets no more octets.
   void close_last();
-  void drop_first();
+  void drop(Segment& segment);
   [[nodiscard]] const char* end_of(std::size_t index) const;
 
   BlockPool* pool_;

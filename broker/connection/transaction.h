@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "broker/connection/unacked.h"
+#include "broker/model/message.h"
+#include "broker/model/operations.h"
+#include "broker/model/queue_record.h"
+
+namespace lepus::connection {
+
+/// A publish that waits for tx.commit; checked and routed when it came.
+struct HeldPublish {
+  model::MessagePtr message;
+  std::vector<std::shared_ptr<model::QueueRecord>> queues;
+  bool mandatory = false;
+};
+
+/// An ack, nack or reject that waits for tx.commit.
+struct HeldSettlement {
+  model::Settlement settlement = model::Settlement::ack;
+  std::vector<UnackedDelivery> deliveries;
+};
+
+/// What a transactional channel did since the last commit or rollback. On the disk a commit isn't one write yet: each queue
+/// commits its part, and commit-ok waits for all of them.
+struct Transaction {
+  /// Bodies and their overhead; a transaction that grows beyond this is refused.
+  static constexpr std::size_t bytes_max = std::size_t{256} * 1024 * 1024;
+  static constexpr std::size_t settlement_cost_bytes = 64;
+
+  std::vector<HeldPublish> publishes;
+  std::vector<HeldSettlement> settlements;
+  std::size_t bytes = 0;
+
+  [[nodiscard]] std::size_t held_acks() const {
+    std::size_t count = 0;
+    for (const HeldSettlement& held : settlements) {
+      count += held.deliveries.size();
+    }
+    return count;
+  }
+};
+
+}  // namespace lepus::connection

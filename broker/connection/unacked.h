@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "broker/model/ids.h"
+#include "broker/model/queue_record.h"
+
+namespace lepus::connection {
+
+/// Where deliveries of a channel come from: a consumer, or basic.get on a queue. Lives as long as its consumer or one of
+/// its deliveries that isn't settled.
+struct DeliverySource {
+  std::shared_ptr<model::QueueRecord> queue;
+  model::ConsumerId consumer = model::ConsumerId::none;
+  std::size_t outstanding = 0;  ///< unsettled deliveries, also those a transaction holds
+  bool ended = false;           ///< no more deliveries come
+};
+
+/// A delivery that waits for its ack.
+struct UnackedDelivery {
+  std::uint64_t tag = 0;
+  DeliverySource* source = nullptr;  ///< null: settled, the entry is only not removed yet
+  model::Position position = 0;
+  std::uint32_t delivered_at_s = 0;  ///< steady clock; for the delivery timeout
+  model::Priority priority = 0;
+
+  [[nodiscard]] model::MessagePlace place() const { return {priority, position}; }
+};
+static_assert(sizeof(UnackedDelivery) == 32);
+
+/// The unacked deliveries of a channel by delivery tag. Tags rise, so they are a row in their order; the entry of a tag is
+/// usually just (tag − first tag) places from the start. Settled ones leave holes, which are closed before they are many.
+class Unacked {
+ public:
+  void add(std::uint64_t tag, DeliverySource& source, model::MessagePlace place,
+           std::uint32_t now_s);
+
+  /// Puts deliveries back that were taken (by a transaction that is rolled back).
+  void put_back(const std::vector<UnackedDelivery>& deliveries);
+
+  [[nodiscard]] bool contains(std::uint64_t tag) const { return find(tag) != npos; }
+
+  /// Removes that delivery. @return whether it was there.
+  bool take(std::uint64_t tag, UnackedDelivery& taken);
+
+  /// Removes all deliveries up to the tag, which must be there, and appends them in their order.
+  /// @return whether the tag was there; if not, nothing is removed.
+  bool take_up_to(std::uint64_t tag, std::vector<UnackedDelivery>& taken);
+
+  /// Removes all, in their order.
+  void take_all(std::vector<UnackedDelivery>& taken);
+
+  [[nodiscard]] std::size_t size() const { return count_; }
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+
+  /// The oldest delivery, or null.
+  [[nodiscard]] const UnackedDelivery* oldest() const {
+    return count_ == 0 ? nullptr : &entries_[first_];
+  }
+
+ private:
+  static constexpr std::size_t npos = SIZE_MAX;
+
+  [[nodiscard]] std::size_t find(std::uint64_t tag) const;
+  void drop_front_holes();
+  void close_holes();
+
+  std::vector<UnackedDelivery> entries_;  ///< from first_ on, the first of them no hole
+  std::size_t first_ = 0;
+  std::size_t count_ = 0;
+};
+
+}  // namespace lepus::connection
