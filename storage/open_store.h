@@ -1,11 +1,19 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 
+#include "broker/base/result.h"
 #include "storage/memory_backend.h"
+#include "storage/options.h"
 #include "storage/store.h"
 
 namespace lepus::storage {
+
+/// Opens or creates the store in a data directory and locks it. The error is one line for the
+/// operator.
+[[nodiscard]] Result<std::unique_ptr<Store>> open_rocksdb_store(const std::filesystem::path& path,
+                                                                const StoreOptions& options);
 
 /// A store that keeps everything in memory, with the same threads as the real one.
 [[nodiscard]] std::unique_ptr<Store> make_memory_store();

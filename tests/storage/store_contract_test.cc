@@ -12,6 +12,7 @@
 
 #include "storage/open_store.h"
 #include "tests/storage/store_driver.h"
+#include "tests/storage/temporary_directory.h"
 
 namespace lepus::storage {
 namespace {
@@ -33,6 +34,18 @@ class MemoryOpener final : public StoreOpener {
 
  private:
   std::shared_ptr<MemoryBackend> backend_ = std::make_shared<MemoryBackend>();
+};
+
+class RocksdbOpener final : public StoreOpener {
+ public:
+  std::unique_ptr<Store> open() override {
+    auto store = open_rocksdb_store(directory_.path() / "data", {});
+    EXPECT_TRUE(store) << store.error().text;
+    return std::move(*store);
+  }
+
+ private:
+  TemporaryDirectory directory_;
 };
 
 struct StoreKind {
@@ -409,11 +422,14 @@ TEST_P(StoreContract, SeveralThreadsAppendAndReadAtOnce) {
   }
 }
 
+template <typename Opener>
+std::unique_ptr<StoreOpener> make_opener() {
+  return std::make_unique<Opener>();
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreContract,
-                         ::testing::Values(StoreKind{"memory",
-                                                     []() -> std::unique_ptr<StoreOpener> {
-                                                       return std::make_unique<MemoryOpener>();
-                                                     }}),
+                         ::testing::Values(StoreKind{"memory", make_opener<MemoryOpener>},
+                                           StoreKind{"rocksdb", make_opener<RocksdbOpener>}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

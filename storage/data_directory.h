@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+
+#include "broker/base/result.h"
+
+namespace lepus::storage {
+
+/// A data directory that this process owns: created if need be, marked as Lepus's, locked until
+/// destroyed, with an empty place for transient rows. Errors are one line each that says what to
+/// do.
+class DataDirectory {
+ public:
+  /// Fails on a directory that another process (or another store of this one) uses, that holds
+  /// something else, that a newer Lepus wrote, or that may not be written to.
+  [[nodiscard]] static Result<DataDirectory> open(const std::filesystem::path& path);
+
+  ~DataDirectory();
+  DataDirectory(DataDirectory&& other) noexcept;
+  DataDirectory& operator=(DataDirectory&& other) noexcept;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+  [[nodiscard]] std::filesystem::path durable_path() const { return path_ / "store"; }
+
+  [[nodiscard]] std::filesystem::path transient_path() const { return path_ / "transient"; }
+
+ private:
+  DataDirectory(std::filesystem::path path, int lock_file)
+      : path_(std::move(path)), lock_file_(lock_file) {}
+
+  std::filesystem::path path_;
+  int lock_file_ = -1;
+};
+
+}  // namespace lepus::storage

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "storage/log_sink.h"
+
+namespace lepus::storage {
+
+/// How much memory and disk a RocksDB store takes. The defaults keep the whole store below about
+/// 150 MB of memory.
+struct StoreOptions {
+  /// Rows wait in so large a buffer before they become a table, and the dead among them never do.
+  /// At most `message_write_buffer_count` of them exist at once.
+  std::size_t message_write_buffer_bytes = std::size_t{32} << 20;
+  int message_write_buffer_count = 2;
+
+  /// The same for transient rows, in the other instance.
+  std::size_t transient_write_buffer_bytes = std::size_t{16} << 20;
+
+  /// Bounds what a restart replays.
+  std::size_t log_bytes_max = std::size_t{32} << 20;
+
+  /// Blocks and indexes of both instances.
+  std::size_t block_cache_bytes = std::size_t{32} << 20;
+  std::size_t table_bytes = std::size_t{64} << 20;
+  int open_files_max = 256;
+
+  /// How often the reclaimer looks for tables of dead rows (only when something died). Zero: never,
+  /// a test calls it.
+  std::chrono::milliseconds reclaim_interval{2000};
+
+  /// So many deleted queues come together before it is checked whether rows of them are left.
+  std::size_t deleted_queues_check_min = 8192;
+
+  /// False only to measure what a sync costs: then nothing is safe.
+  bool sync_writes = true;
+
+  /// May be empty.
+  LogSink log;
+};
+
+}  // namespace lepus::storage

@@ -1,0 +1,262 @@
+#include "storage/record_format.h"
+
+#include <limits>
+
+#include <boost/endian/conversion.hpp>
+
+#include "broker/base/assert.h"
+
+namespace lepus::storage {
+
+namespace {
+
+constexpr char progress_version = 1;
+constexpr std::uint8_t had_consumer_flag = 0x01;
+
+void store_big_u64(char* to, std::uint64_t number) {
+  boost::endian::store_big_u64(reinterpret_cast<unsigned char*>(to), number);
+}
+
+std::uint64_t load_big_u64(const char* from) {
+  return boost::endian::load_big_u64(reinterpret_cast<const unsigned char*>(from));
+}
+
+/// Seven bits a byte, the low ones first; the high bit says that more follow.
+void append_varint(std::string& to, std::uint64_t number) {
+  while (number >= 0x80) {
+    to.push_back(static_cast<char>(number | 0x80));
+    number >>= 7;
+  }
+  to.push_back(static_cast<char>(number));
+}
+
+/// Reads a record from front to back. After the first fault everything read is 0 and failed() stays
+/// true.
+class RecordReader {
+ public:
+  explicit RecordReader(std::string_view bytes) : rest_(bytes) {}
+
+  [[nodiscard]] bool failed() const { return failed_; }
+
+  [[nodiscard]] std::size_t rest_bytes() const { return rest_.size(); }
+
+  std::uint8_t byte() {
+    if (rest_.empty()) {
+      return fault();
+    }
+    const auto byte = static_cast<std::uint8_t>(rest_.front());
+    rest_.remove_prefix(1);
+    return byte;
+  }
+
+  std::uint64_t varint() {
+    std::uint64_t number = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      const std::uint64_t next = byte();
+      const std::uint64_t bits = next & 0x7f;
+      if (failed_ || (bits << shift) >> shift != bits || (next == 0 && shift != 0)) {
+        return fault();
+      }
+      number |= bits << shift;
+      if (next < 0x80) {
+        return number;
+      }
+    }
+    return fault();
+  }
+
+  /// A number that is stored as its distance from an earlier one.
+  std::uint64_t varint_above(std::uint64_t base) {
+    const std::uint64_t distance = varint();
+    if (failed_ || distance > std::numeric_limits<std::uint64_t>::max() - base) {
+      return fault();
+    }
+    return base + distance;
+  }
+
+  /// How many items follow, each of which takes at least so many bytes: a short record can't ask
+  /// for much memory.
+  std::size_t count(std::size_t item_bytes_min) {
+    const std::uint64_t count = varint();
+    if (failed_ || count > rest_.size() / item_bytes_min) {
+      return fault();
+    }
+    return count;
+  }
+
+  std::uint8_t fault() {
+    failed_ = true;
+    rest_ = {};
+    return 0;
+  }
+
+ private:
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
+void append_range(std::string& to, const PositionRange& range, Position& previous_end) {
+  LEPUS_ASSERT(range.begin >= previous_end && range.end > range.begin,
+               "ranges are sorted, disjoint and not empty");
+  append_varint(to, range.begin - previous_end);
+  append_varint(to, range.end - range.begin);
+  previous_end = range.end;
+}
+
+PositionRange read_range(RecordReader& reader, Position& previous_end) {
+  PositionRange range;
+  range.begin = reader.varint_above(previous_end);
+  range.end = reader.varint_above(range.begin);
+  if (range.begin == range.end) {
+    reader.fault();
+  }
+  previous_end = range.end;
+  return range;
+}
+
+void append_sub_queue(std::string& to, const SubQueueProgress& sub_queue) {
+  LEPUS_ASSERT(sub_queue.floor <= sub_queue.next_position, "nothing above the end is settled");
+  to.push_back(static_cast<char>(sub_queue.priority));
+  to.push_back(static_cast<char>(sub_queue.had_consumer ? had_consumer_flag : 0));
+  append_varint(to, sub_queue.floor);
+  append_varint(to, sub_queue.next_position - sub_queue.floor);
+  append_varint(to, sub_queue.delivered_below);
+  append_varint(to, sub_queue.stored_count);
+  append_varint(to, sub_queue.stored_bytes);
+  append_varint(to, sub_queue.settled.size());
+  Position previous_end = sub_queue.floor;
+  for (const PositionRange& range : sub_queue.settled) {
+    append_range(to, range, previous_end);
+  }
+  append_varint(to, sub_queue.returned.size());
+  previous_end = 0;
+  for (const ReturnedRange& returned : sub_queue.returned) {
+    append_range(to, returned.positions, previous_end);
+    append_varint(to, returned.delivery_count);
+  }
+}
+
+SubQueueProgress read_sub_queue(RecordReader& reader) {
+  SubQueueProgress sub_queue;
+  sub_queue.priority = reader.byte();
+  const std::uint8_t flags = reader.byte();
+  if ((flags & ~had_consumer_flag) != 0) {
+    reader.fault();
+  }
+  sub_queue.had_consumer = (flags & had_consumer_flag) != 0;
+  sub_queue.floor = reader.varint();
+  sub_queue.next_position = reader.varint_above(sub_queue.floor);
+  sub_queue.delivered_below = reader.varint();
+  sub_queue.stored_count = reader.varint();
+  sub_queue.stored_bytes = reader.varint();
+  constexpr std::size_t range_bytes_min = 2;
+  sub_queue.settled.resize(reader.count(range_bytes_min));
+  Position previous_end = sub_queue.floor;
+  for (PositionRange& range : sub_queue.settled) {
+    range = read_range(reader, previous_end);
+  }
+  constexpr std::size_t returned_bytes_min = 3;
+  sub_queue.returned.resize(reader.count(returned_bytes_min));
+  previous_end = 0;
+  for (ReturnedRange& returned : sub_queue.returned) {
+    returned.positions = read_range(reader, previous_end);
+    const std::uint64_t delivery_count = reader.varint();
+    if (delivery_count > std::numeric_limits<std::uint32_t>::max()) {
+      reader.fault();
+    }
+    returned.delivery_count = static_cast<std::uint32_t>(delivery_count);
+  }
+  return sub_queue;
+}
+
+}  // namespace
+
+MessageKeyBytes encode_message_key(const MessageKey& key) {
+  MessageKeyBytes bytes;
+  store_big_u64(bytes.data(), value_of(key.queue));
+  bytes[8] = static_cast<char>(key.priority);
+  store_big_u64(bytes.data() + 9, key.position);
+  return bytes;
+}
+
+std::optional<MessageKey> decode_message_key(std::string_view bytes) {
+  if (bytes.size() != message_key_bytes) {
+    return std::nullopt;
+  }
+  return MessageKey{QueueId{load_big_u64(bytes.data())}, static_cast<Priority>(bytes[8]),
+                    load_big_u64(bytes.data() + 9)};
+}
+
+NumberBytes encode_number(std::uint64_t number) {
+  NumberBytes bytes;
+  store_big_u64(bytes.data(), number);
+  return bytes;
+}
+
+std::optional<std::uint64_t> decode_number(std::string_view bytes) {
+  if (bytes.size() != sizeof(std::uint64_t)) {
+    return std::nullopt;
+  }
+  return load_big_u64(bytes.data());
+}
+
+std::string encode_last_number_key(LogId log) {
+  std::array<unsigned char, 4> number;
+  boost::endian::store_big_u32(number.data(), log);
+  std::string key(last_number_key_prefix);
+  key.append(number.begin(), number.end());
+  return key;
+}
+
+std::optional<LogId> decode_last_number_key(std::string_view bytes) {
+  if (bytes.size() != last_number_key_prefix.size() + sizeof(LogId) ||
+      !bytes.starts_with(last_number_key_prefix)) {
+    return std::nullopt;
+  }
+  bytes.remove_prefix(last_number_key_prefix.size());
+  return boost::endian::load_big_u32(reinterpret_cast<const unsigned char*>(bytes.data()));
+}
+
+std::string encode_progress(const QueueProgress& progress) {
+  std::string bytes;
+  bytes.push_back(progress_version);
+  append_varint(bytes, progress.sub_queues.size());
+  const SubQueueProgress* previous = nullptr;
+  for (const SubQueueProgress& sub_queue : progress.sub_queues) {
+    LEPUS_ASSERT(previous == nullptr || previous->priority < sub_queue.priority,
+                 "sub-queues are by priority");
+    append_sub_queue(bytes, sub_queue);
+    previous = &sub_queue;
+  }
+  return bytes;
+}
+
+Result<QueueProgress> decode_progress(std::string_view bytes) {
+  RecordReader reader(bytes);
+  const std::uint8_t version = reader.byte();
+  if (reader.failed() || version != progress_version) {
+    return fail("a progress record of version " + std::to_string(version) + ", not " +
+                std::to_string(progress_version));
+  }
+  QueueProgress progress;
+  constexpr std::size_t sub_queue_bytes_min = 9;
+  progress.sub_queues.resize(reader.count(sub_queue_bytes_min));
+  int previous_priority = -1;
+  for (SubQueueProgress& sub_queue : progress.sub_queues) {
+    sub_queue = read_sub_queue(reader);
+    if (sub_queue.priority <= previous_priority) {
+      reader.fault();
+    }
+    previous_priority = sub_queue.priority;
+  }
+  if (reader.failed()) {
+    return fail("a damaged progress record of " + std::to_string(bytes.size()) + " bytes");
+  }
+  if (reader.rest_bytes() != 0) {
+    return fail("a progress record with " + std::to_string(reader.rest_bytes()) +
+                " bytes too many");
+  }
+  return progress;
+}
+
+}  // namespace lepus::storage

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "storage/backend.h"
+#include "storage/data_directory.h"
+#include "storage/rocksdb_batch.h"
+#include "storage/rocksdb_database.h"
+#include "storage/rocksdb_deleted_queues.h"
+#include "storage/rocksdb_reclaimer.h"
+#include "storage/rocksdb_recovery.h"
+
+namespace lepus::storage {
+
+/// The state of a store in a data directory: a RocksDB instance for what is durable, and one
+/// without a log for transient rows. See docs/storage-format.md for what is written.
+///
+/// Concurrency: as Backend says. The reclaimer's thread works beside.
+class RocksdbBackend final : public Backend {
+ public:
+  /// The error is one line for the operator.
+  [[nodiscard]] static Result<std::shared_ptr<RocksdbBackend>> open(
+      const std::filesystem::path& path, const StoreOptions& options);
+
+  /// Without close() before, as if the process had been killed.
+  ~RocksdbBackend() override = default;
+
+  [[nodiscard]] Recovered take_recovered() override;
+  void recovery_finished(std::span<const QueueId> orphans) override;
+  [[nodiscard]] std::unique_ptr<Batch> new_batch() override;
+  [[nodiscard]] Outcome commit(std::span<AppendUnit> units) override;
+  [[nodiscard]] ReadOutcome read(const ReadRequest& request, const RowVisitor& visit) override;
+  void close() override;
+
+  /// One round of the reclaimer on the caller's thread; for tests, with a reclaim_interval of zero.
+  void reclaim() { reclaimer_->run_once(); }
+
+  /// The durable instance; for tests.
+  [[nodiscard]] const RocksdbDatabase& durable() const { return *durable_; }
+
+ private:
+  RocksdbBackend(DataDirectory directory, StoreOptions options);
+
+  [[nodiscard]] Result<void> open_databases();
+  [[nodiscard]] rocksdb::Status erase_clean_stop_marker();
+  [[nodiscard]] rocksdb::Status write_transient(std::span<AppendUnit> units);
+  [[nodiscard]] rocksdb::Status write_durable(std::span<AppendUnit> units);
+  [[nodiscard]] rocksdb::Status write(rocksdb::WriteBatch* batch);
+  void count_numbers(std::span<AppendUnit> units);
+  void add_meta_records(rocksdb::WriteBatch& batch);
+  void forget_written_queues();
+  void publish(std::span<AppendUnit> units);
+  void fail_for_good(const rocksdb::Status& status);
+  void log(LogLevel level, std::string text) const;
+
+  // Constant after open(). The directory's lock is let go of last, the databases after all that
+  // uses them.
+  DataDirectory directory_;
+  const StoreOptions options_;
+  const std::shared_ptr<DeadRows> durable_dead_ = std::make_shared<DeadRows>();
+  const std::shared_ptr<DeadRows> transient_dead_ = std::make_shared<DeadRows>();
+  std::unique_ptr<RocksdbDatabase> durable_;
+  std::unique_ptr<RocksdbDatabase> transient_;
+  std::unique_ptr<RocksdbDeletedQueues> deleted_queues_;
+  std::unique_ptr<RocksdbReclaimer> reclaimer_;
+  Recovered recovered_;
+
+  // The committer's:
+  std::array<BatchNumber, partition_count + 1> last_numbers_{};
+  std::vector<LogId> changed_logs_;  ///< whose number is not written yet
+  std::uint64_t next_queue_id_ = 1;
+  bool next_queue_id_changed_ = false;
+  std::vector<QueueId> forgotten_queues_;  ///< their records are erased by the write under way
+  std::vector<const rocksdb::WriteBatch*> parts_;  ///< keeps its capacity
+  bool failed_ = false;                            ///< nothing is written any more
+};
+
+}  // namespace lepus::storage

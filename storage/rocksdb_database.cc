@@ -1,0 +1,179 @@
+#include "storage/rocksdb_database.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <string>
+#include <utility>
+
+#include <rocksdb/env.h>
+#include <rocksdb/table.h>
+
+#include "storage/record_format.h"
+#include "storage/rocksdb_filter.h"
+#include "storage/rocksdb_table_rows.h"
+
+namespace lepus::storage {
+
+namespace {
+
+/// Passes on RocksDB's warnings and errors, so that no log file of its own grows in the data
+/// directory.
+class RocksdbLogger final : public rocksdb::Logger {
+ public:
+  explicit RocksdbLogger(LogSink sink)
+      : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL), sink_(std::move(sink)) {}
+
+  using rocksdb::Logger::Logv;
+
+  void Logv(const char* format, va_list arguments) override {
+    Logv(rocksdb::InfoLogLevel::INFO_LEVEL, format, arguments);
+  }
+
+  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+    if (level < GetInfoLogLevel() || level > rocksdb::InfoLogLevel::FATAL_LEVEL || !sink_) {
+      return;
+    }
+    char line[1024];
+    std::vsnprintf(line, sizeof(line), format, arguments);
+    const bool is_error = level >= rocksdb::InfoLogLevel::ERROR_LEVEL;
+    sink_(is_error ? LogLevel::error : LogLevel::warning, std::string("rocksdb: ") + line);
+  }
+
+ private:
+  LogSink sink_;
+};
+
+rocksdb::DBOptions database_options(const RocksdbSetup& setup) {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.info_log = std::make_shared<RocksdbLogger>(setup.options.log);
+  options.max_open_files = setup.options.open_files_max;
+  options.max_background_jobs = 2;
+  options.max_total_wal_size = setup.options.log_bytes_max;
+  options.bytes_per_sync = std::size_t{1} << 20;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.skip_stats_update_on_db_open = true;
+  options.avoid_unnecessary_blocking_io = true;
+  // There is one writer: the committer.
+  options.allow_concurrent_memtable_write = false;
+  options.enable_write_thread_adaptive_yield = false;
+  // A torn end of the last log is a write that nobody was told of; anything else that is damaged or
+  // missing must be seen. The default would cut the log at the first fault and say nothing.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.track_and_verify_wals_in_manifest = true;
+  // Nothing may write again after a failed write; the backend decides what follows.
+  options.max_bgerror_resume_count = 0;
+  return options;
+}
+
+rocksdb::BlockBasedTableOptions table_options(const RocksdbSetup& setup) {
+  rocksdb::BlockBasedTableOptions options;
+  options.block_cache = setup.block_cache;
+  options.cache_index_and_filter_blocks = true;
+  options.cache_index_and_filter_blocks_with_high_priority = true;
+  options.block_size = std::size_t{16}
+                       << 10;  // rows are read in runs, and a smaller index stays cached
+  options.format_version = 5;
+  return options;
+}
+
+/// Small records that are replaced.
+rocksdb::ColumnFamilyOptions record_family_options(const RocksdbSetup& setup,
+                                                   std::size_t write_buffer_bytes) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = write_buffer_bytes;
+  options.max_write_buffer_number = 2;
+  options.compression = rocksdb::kNoCompression;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(setup)));
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions message_family_options(const RocksdbSetup& setup,
+                                                    std::size_t write_buffer_bytes,
+                                                    std::shared_ptr<const DeadRows> dead_rows) {
+  // No compression: rows of a level then move down without being rewritten, and most of them are
+  // dead before that.
+  rocksdb::ColumnFamilyOptions options = record_family_options(setup, write_buffer_bytes);
+  options.max_write_buffer_number = setup.options.message_write_buffer_count;
+  options.target_file_size_base = setup.options.table_bytes;
+  options.max_bytes_for_level_base = setup.options.table_bytes * 4;
+  options.compaction_filter_factory = std::make_shared<RocksdbFilterFactory>(std::move(dead_rows));
+  options.table_properties_collector_factories.push_back(
+      std::make_shared<RocksdbTableRowsCollectorFactory>());
+  return options;
+}
+
+Error open_failure(const std::filesystem::path& path, const rocksdb::Status& status) {
+  std::string text = "the store in " + path.string() + " can't be opened: " + status.ToString();
+  if (status.IsCorruption()) {
+    text +=
+        "; it is damaged: restore a copy, or keep what can be read with `lepus store repair "
+        "--accept-loss`";
+  }
+  return fail(std::move(text));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_durable(
+    const std::filesystem::path& path, const RocksdbSetup& setup,
+    std::shared_ptr<const DeadRows> dead_rows) {
+  constexpr std::size_t mib = std::size_t{1} << 20;
+  const rocksdb::ColumnFamilyOptions small_options = record_family_options(setup, mib);
+  rocksdb::ColumnFamilyOptions message_options =
+      message_family_options(setup, setup.options.message_write_buffer_bytes, std::move(dead_rows));
+  message_options.disable_auto_compactions = true;
+  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{
+      {rocksdb::kDefaultColumnFamilyName, small_options},
+      {topology_family_name, record_family_options(setup, 4 * mib)},
+      {messages_family_name, message_options},
+      {progress_family_name, record_family_options(setup, 8 * mib)},
+      {deleted_queues_family_name, small_options},
+  };
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(database_options(setup), path.string(), descriptors, &handles, &db);
+  if (!status.ok()) {
+    return open_failure(path, status);
+  }
+  std::unique_ptr<RocksdbDatabase> database(new RocksdbDatabase(db, handles));
+  database->families_ = {handles[0], handles[1], handles[2], handles[3], handles[4]};
+  return database;
+}
+
+Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_transient(
+    const std::filesystem::path& path, const RocksdbSetup& setup,
+    std::shared_ptr<const DeadRows> dead_rows) {
+  rocksdb::DBOptions options = database_options(setup);
+  options.avoid_flush_during_shutdown = true;
+  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{
+      {rocksdb::kDefaultColumnFamilyName,
+       message_family_options(setup, setup.options.transient_write_buffer_bytes,
+                              std::move(dead_rows))}};
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
+  if (!status.ok()) {
+    return open_failure(path, status);
+  }
+  std::unique_ptr<RocksdbDatabase> database(new RocksdbDatabase(db, handles));
+  database->families_.messages = handles[0];
+  return database;
+}
+
+RocksdbDatabase::~RocksdbDatabase() {
+  for (rocksdb::ColumnFamilyHandle* handle : handles_) {
+    db_->DestroyColumnFamilyHandle(handle);
+  }
+  db_->Close();
+}
+
+rocksdb::Status RocksdbDatabase::start_compactions() {
+  return db_->EnableAutoCompaction({families_.messages});
+}
+
+}  // namespace lepus::storage

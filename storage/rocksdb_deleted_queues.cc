@@ -1,0 +1,80 @@
+#include "storage/rocksdb_deleted_queues.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "storage/record_format.h"
+
+namespace lepus::storage {
+
+namespace {
+
+/// Removes those queues from the list that still have a row in the database.
+rocksdb::Status remove_queues_with_rows(const RocksdbDatabase& database,
+                                        std::vector<QueueId>& queues) {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> iterator(
+      database.db().NewIterator(options, database.families().messages));
+  std::erase_if(queues, [&](QueueId queue) {
+    const MessageKeyBytes first = encode_message_key({queue, 0, 0});
+    iterator->Seek(rocksdb::Slice(first.data(), first.size()));
+    if (!iterator->Valid()) {
+      return !iterator->status().ok();
+    }
+    const NumberBytes id = encode_number(value_of(queue));
+    return iterator->key().starts_with(rocksdb::Slice(id.data(), id.size()));
+  });
+  return iterator->status();
+}
+
+rocksdb::Status flush_messages(const RocksdbDatabase& database) {
+  rocksdb::FlushOptions options;
+  options.wait = true;
+  return database.db().Flush(options, database.families().messages);
+}
+
+}  // namespace
+
+void RocksdbDeletedQueues::add(std::span<const QueueId> queues) {
+  if (queues.empty()) {
+    return;
+  }
+  std::lock_guard lock(mutex_);
+  queues_.insert(queues_.end(), queues.begin(), queues.end());
+}
+
+rocksdb::Status RocksdbDeletedQueues::check(bool now) {
+  std::vector<QueueId> without_rows;
+  {
+    std::lock_guard lock(mutex_);
+    if (queues_.empty() || (!now && queues_.size() < check_at_)) {
+      return rocksdb::Status::OK();
+    }
+    without_rows = queues_;
+  }
+  std::ranges::sort(without_rows);
+  for (const RocksdbDatabase* database : {&durable_, &transient_}) {
+    rocksdb::Status status = flush_messages(*database);
+    if (status.ok()) {
+      status = remove_queues_with_rows(*database, without_rows);
+    }
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  std::lock_guard lock(mutex_);
+  std::erase_if(queues_,
+                [&](QueueId queue) { return std::ranges::binary_search(without_rows, queue); });
+  forgettable_.insert(forgettable_.end(), without_rows.begin(), without_rows.end());
+  check_at_ = check_min_ + 2 * queues_.size();
+  return rocksdb::Status::OK();
+}
+
+std::vector<QueueId> RocksdbDeletedQueues::take_forgettable() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(forgettable_, {});
+}
+
+}  // namespace lepus::storage

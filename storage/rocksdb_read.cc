@@ -1,0 +1,127 @@
+#include "storage/rocksdb_read.h"
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+
+#include "storage/read_limit.h"
+#include "storage/record_format.h"
+
+namespace lepus::storage {
+
+namespace {
+
+/// The rows of one instance within a range.
+class RowCursor {
+ public:
+  RowCursor(const RocksdbDatabase& database, const ReadRequest& request)
+      : end_key_(encode_message_key({request.queue, request.priority, request.positions.end})),
+        end_(end_key_.data(), end_key_.size()) {
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &end_;
+    // A chunk is read once; it must not push the indexes out of the cache.
+    options.fill_cache = false;
+    options.background_purge_on_iterator_cleanup = true;
+    options.readahead_size = readahead_bytes(request);
+    iterator_.reset(database.db().NewIterator(options, database.families().messages));
+    const MessageKeyBytes begin =
+        encode_message_key({request.queue, request.priority, request.positions.begin});
+    iterator_->Seek(rocksdb::Slice(begin.data(), begin.size()));
+    load();
+  }
+
+  RowCursor(const RowCursor&) = delete;
+  RowCursor& operator=(const RowCursor&) = delete;
+
+  [[nodiscard]] bool at_row() const { return at_row_; }
+
+  [[nodiscard]] Position position() const { return position_; }
+
+  [[nodiscard]] std::string_view payload() const {
+    return {iterator_->value().data(), iterator_->value().size()};
+  }
+
+  void next() {
+    iterator_->Next();
+    load();
+  }
+
+  /// Why there is no row: OK at the end of the range.
+  [[nodiscard]] rocksdb::Status status() const {
+    return foreign_key_ ? rocksdb::Status::Corruption("a key among the messages that is none")
+                        : iterator_->status();
+  }
+
+ private:
+  /// Large chunks are read ahead as one; for small ones RocksDB finds out by itself.
+  static std::size_t readahead_bytes(const ReadRequest& request) {
+    constexpr std::size_t small_chunk_bytes = std::size_t{64} << 10;
+    constexpr std::size_t readahead_bytes_max = std::size_t{256} << 10;
+    return request.bytes_max < small_chunk_bytes ? 0
+                                                 : std::min(request.bytes_max, readahead_bytes_max);
+  }
+
+  void load() {
+    at_row_ = false;
+    if (!iterator_->Valid()) {
+      return;
+    }
+    const rocksdb::Slice key = iterator_->key();
+    const std::optional<MessageKey> message =
+        decode_message_key(std::string_view(key.data(), key.size()));
+    foreign_key_ = !message;
+    if (message) {
+      position_ = message->position;
+      at_row_ = true;
+    }
+  }
+
+  const MessageKeyBytes end_key_;
+  const rocksdb::Slice end_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+  Position position_ = 0;
+  bool at_row_ = false;
+  bool foreign_key_ = false;
+};
+
+}  // namespace
+
+ReadOutcome read_rows(const RocksdbDatabase& durable, const RocksdbDatabase& transient,
+                      const ReadRequest& request, const RowVisitor& visit) {
+  ReadOutcome outcome;
+  outcome.covered_below = request.positions.begin;
+  if (request.positions.end <= request.positions.begin) {
+    return outcome;
+  }
+  RowCursor durable_rows(durable, request);
+  RowCursor transient_rows(transient, request);
+  ReadLimit limit(request);
+  while (durable_rows.at_row() || transient_rows.at_row()) {
+    // A cursor without a row may have met a fault: then nothing beyond it may be passed on.
+    if (!durable_rows.status().ok() || !transient_rows.status().ok()) {
+      break;
+    }
+    const bool take_transient =
+        !durable_rows.at_row() ||
+        (transient_rows.at_row() && transient_rows.position() < durable_rows.position());
+    RowCursor& rows = take_transient ? transient_rows : durable_rows;
+    const std::string_view payload = rows.payload();
+    visit(rows.position(), take_transient, payload);
+    outcome.covered_below = rows.position() + 1;
+    if (limit.reached_after(payload.size())) {
+      return outcome;
+    }
+    rows.next();
+  }
+  for (const RowCursor* rows : {&durable_rows, &transient_rows}) {
+    if (!rows->status().ok()) {
+      outcome.failed = true;
+      outcome.error = rows->status().ToString();
+      return outcome;
+    }
+  }
+  outcome.covered_below = request.positions.end;
+  return outcome;
+}
+
+}  // namespace lepus::storage
