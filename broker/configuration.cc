@@ -147,8 +147,8 @@ class Loader {
       }
     }
     for (const auto& [name, value] : sources_.environment) {
-      if (name.starts_with("LEPUS_") && name != "LEPUS_CONFIG" &&
-          !known_variables_.contains(name)) {
+      if (name.starts_with("LEPUS_") && !name.starts_with("LEPUS_TEST_") &&
+          name != "LEPUS_CONFIG" && !known_variables_.contains(name)) {
         result_.warnings.push_back(fmt::format("{}: there is no such setting", name));
       }
     }
