@@ -1,0 +1,272 @@
+#include "broker/broker.h"
+
+#include <atomic>
+#include <future>
+#include <limits>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "broker/log.h"
+#include "broker/transport/peer.h"
+#include "storage/open_store.h"
+
+namespace lepus {
+
+using namespace std::chrono_literals;
+using Moment = std::chrono::steady_clock::time_point;
+
+namespace {
+
+/// How long clients have to answer connection.close.
+constexpr auto farewell_limit = 2000ms;
+/// How long the shards have for anything else that they must do before the store is closed.
+constexpr auto step_limit = 500ms;
+constexpr auto commit_limit = 1500ms;
+/// What closed connections set off (requeues, deleted exclusive queues, dead letters) crosses
+/// between shards a few times.
+constexpr int last_mail_rounds = 4;
+
+connection::ConnectionSettings connection_settings(const Configuration& configuration) {
+  constexpr auto no_limit = std::numeric_limits<std::uint32_t>::max();
+  connection::ConnectionSettings settings;
+  settings.heartbeat_s = configuration.heartbeat_s;
+  settings.frame_max_bytes =
+      configuration.frame_max_bytes == 0 ? no_limit : configuration.frame_max_bytes;
+  settings.channel_max = configuration.channel_max == 0 ? 65535 : configuration.channel_max;
+  settings.handshake_timeout_ms = configuration.handshake_timeout_ms;
+  settings.max_message_size_bytes = configuration.max_message_size_bytes;
+  settings.loopback_users = {configuration.loopback_users.begin(),
+                             configuration.loopback_users.end()};
+  settings.cluster_name =
+      configuration.cluster_name.empty() ? configuration.node_name : configuration.cluster_name;
+  settings.lepus_version = LEPUS_VERSION;
+  return settings;
+}
+
+model::TopologyOptions topology_options(const Configuration& configuration) {
+  return {
+      .shards = configuration.shards,
+      .default_user = configuration.default_user,
+      .default_password = configuration.default_password,
+      .default_vhost = configuration.default_vhost,
+      .default_user_tags = {configuration.default_user_tags.begin(),
+                            configuration.default_user_tags.end()},
+      .loopback_users = {configuration.loopback_users.begin(), configuration.loopback_users.end()}};
+}
+
+}  // namespace
+
+Broker::Broker(Configuration configuration)
+    : configuration_(std::move(configuration)),
+      connection_settings_(connection_settings(configuration_)) {}
+
+Broker::~Broker() {
+  stop();
+}
+
+// ---- start
+// ---------------------------------------------------------------------------------------------------------
+
+Result<void> Broker::start() {
+  if (auto opened = open_store(); !opened) {
+    return opened;
+  }
+  if (auto loaded = load(); !loaded) {
+    return loaded;
+  }
+  // The place to start management: it needs the topology, the shards and `clock_`, and goes in
+  // stop() before the listeners.
+  if (auto opened = open_listeners(); !opened) {
+    return opened;
+  }
+  return {};
+}
+
+Result<void> Broker::open_store() {
+  if (configuration_.store == StoreKind::memory) {
+    spdlog::warn("the store is in memory: nothing survives a restart");
+    store_ = storage::make_memory_store();
+    return {};
+  }
+  auto opened = storage::open_rocksdb_store(configuration_.data_dir, {.log = storage_log_sink()});
+  if (!opened) {
+    return opened.error();
+  }
+  store_ = std::move(*opened);
+  return {};
+}
+
+Result<void> Broker::load() {
+  const storage::Recovered recovered = store_->take_recovered();
+  topology_ = std::make_unique<model::Topology>(*store_, clock_, topology_options(configuration_));
+  if (auto loaded = topology_->load(recovered); !loaded) {
+    return loaded;
+  }
+  mail_ = std::make_unique<transport::MailExchange>(configuration_.shards);
+  for (model::ShardIndex index = 0; index < configuration_.shards; ++index) {
+    shards_.push_back(std::make_unique<transport::ShardThread>(
+        transport::ShardThreadEnvironment{.index = index,
+                                          .shard_count = configuration_.shards,
+                                          .store = store_.get(),
+                                          .topology = topology_.get(),
+                                          .reply_consumers = &reply_consumers_,
+                                          .settings = &connection_settings_,
+                                          .mail = mail_.get()}));
+  }
+  topology_->set_listener(this);
+  std::vector<std::future<void>> loading;
+  for (const auto& shard : shards_) {
+    shard->start();
+    loading.push_back(shard->run([&shard, &recovered] { shard->shard().load(recovered); }));
+  }
+  for (auto& loaded : loading) {
+    loaded.wait();
+  }
+  for (auto& loaded : loading) {
+    loaded.get();  // throws what loading threw
+  }
+  store_->recovery_finished(topology_->orphans(recovered));
+  spdlog::info("recovered {} queues", recovered.progress.size());
+  return {};
+}
+
+Result<void> Broker::open_listeners() {
+  for (const Listener& wanted : configuration_.amqp_listeners) {
+    if (auto opened = open_listener(wanted); !opened) {
+      return opened;
+    }
+  }
+  for (const auto& listener : listeners_) {
+    listener->start();
+  }
+  return {};
+}
+
+Result<void> Broker::open_listener(const Listener& wanted) {
+  std::vector<transport::ShardThread*> shards;
+  for (const auto& shard : shards_) {
+    shards.push_back(shard.get());
+  }
+  auto listener = std::make_unique<transport::Listener>(
+      std::move(shards),
+      transport::ListenerOptions{.address = wanted.address,
+                                 .port = wanted.port,
+                                 .backlog = static_cast<int>(configuration_.listen_backlog),
+                                 .no_delay = configuration_.tcp_nodelay,
+                                 .keep_alive = configuration_.tcp_keepalive});
+  if (auto opened = listener->open(); !opened) {
+    return fail(opened.error().text + "; --port chooses another one (0: any free one)");
+  }
+  spdlog::info("started TCP listener on {}", transport::to_text(listener->endpoint()));
+  listeners_.push_back(std::move(listener));
+  return {};
+}
+
+std::string Broker::ready_line() const {
+  std::string amqp;
+  for (const auto& listener : listeners_) {
+    amqp += (amqp.empty() ? "" : ",") + transport::to_text(listener->endpoint());
+  }
+  return "ready amqp=" + (amqp.empty() ? "off" : amqp) + " management=off";
+}
+
+void Broker::topology_committed(model::TopologyTicket up_to, storage::Outcome outcome) {
+  for (const auto& shard : shards_) {
+    shard->post([shard = shard.get(), up_to, outcome] {
+      shard->shard().topology_committed(up_to, outcome);
+    });
+  }
+}
+
+// ---- stop
+// ----------------------------------------------------------------------------------------------------------
+
+void Broker::stop() {
+  if (store_ == nullptr) {
+    return;
+  }
+  close_listeners();
+  close_connections();
+  commit_what_waits();
+  for (const auto& shard : shards_) {
+    shard->stop();
+  }
+  // Its threads still post to the shards until it is closed, so those go afterwards.
+  store_->close();
+  listeners_.clear();
+  shards_.clear();
+  mail_.reset();
+  topology_.reset();
+  store_.reset();
+}
+
+void Broker::close_listeners() {
+  for (const auto& listener : listeners_) {
+    listener->close();
+  }
+}
+
+void Broker::close_connections() {
+  auto gone = std::make_shared<std::promise<void>>();
+  auto left = std::make_shared<std::atomic<std::size_t>>(shards_.size());
+  const auto one_is_empty = [gone, left] {
+    if (left->fetch_sub(1) == 1) {
+      gone->set_value();
+    }
+  };
+  for (const auto& shard : shards_) {
+    shard->post([shard = shard.get(), one_is_empty] {
+      shard->close_connections("broker forced connection closure with reason 'shutdown'",
+                               one_is_empty);
+    });
+  }
+  if (!shards_.empty() &&
+      gone->get_future().wait_for(farewell_limit) != std::future_status::ready) {
+    spdlog::info("some clients have not answered connection.close; closing their sockets");
+  }
+  on_all_shards([](transport::ShardThread& shard) { shard.drop_sessions(); }, step_limit);
+}
+
+void Broker::commit_what_waits() {
+  for (int round = 0; round < last_mail_rounds; ++round) {
+    on_all_shards([](transport::ShardThread&) {}, step_limit);
+  }
+  const Moment deadline = std::chrono::steady_clock::now() + commit_limit;
+  std::atomic<bool> all_done = shards_.empty();
+  while (!all_done && std::chrono::steady_clock::now() < deadline) {
+    all_done = true;
+    const bool answered = on_all_shards(
+        [&all_done](transport::ShardThread& shard) {
+          if (shard.shard().has_pending_work()) {
+            all_done = false;
+            shard.shard().seal_now();
+          }
+        },
+        commit_limit);
+    if (!answered) {
+      break;
+    }
+    if (!all_done) {
+      std::this_thread::sleep_for(1ms);  // The store is at work, and says so to the shards only.
+    }
+  }
+}
+
+bool Broker::on_all_shards(const std::function<void(transport::ShardThread&)>& task,
+                           std::chrono::milliseconds limit) {
+  const Moment deadline = std::chrono::steady_clock::now() + limit;
+  std::vector<std::future<void>> done;
+  for (const auto& shard : shards_) {
+    done.push_back(shard->run([shard = shard.get(), task] { task(*shard); }));
+  }
+  bool in_time = true;
+  for (const auto& each : done) {
+    in_time = each.wait_until(deadline) == std::future_status::ready && in_time;
+  }
+  return in_time;
+}
+
+}  // namespace lepus

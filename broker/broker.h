@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/base/result.h"
+#include "broker/configuration.h"
+#include "broker/connection/connection_settings.h"
+#include "broker/model/reply_consumers.h"
+#include "broker/model/topology.h"
+#include "broker/transport/listener.h"
+#include "broker/transport/mailboxes.h"
+#include "broker/transport/shard_thread.h"
+#include "broker/transport/system_clock.h"
+#include "storage/store.h"
+
+namespace lepus {
+
+/// The whole broker, wired: store, topology, shards, listeners, in this order, and stopped in the
+/// reverse one. Used by one thread.
+class Broker final : public model::TopologyListener {
+ public:
+  explicit Broker(Configuration configuration);
+  /// Stops if it runs.
+  ~Broker() override;
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  /// Opens the store, loads what is in it, and listens. When it returns clients are served. The
+  /// error is one line for the operator; then nothing runs.
+  Result<void> start();
+
+  /// "ready amqp=127.0.0.1:5672 management=127.0.0.1:15672", with what was really bound; `off` for
+  /// what is not offered.
+  [[nodiscard]] std::string ready_line() const;
+
+  /// Says goodbye to all connections, commits what waits and closes the store; takes at most about
+  /// 4 s.
+  void stop();
+
+  /// Called by the store.
+  void topology_committed(model::TopologyTicket up_to, storage::Outcome outcome) override;
+
+ private:
+  Result<void> open_store();
+  Result<void> load();
+  Result<void> open_listeners();
+  Result<void> open_listener(const Listener& wanted);
+  void close_listeners();
+  void close_connections();
+  void commit_what_waits();
+  /// Runs the task on every shard at once; @return whether all had run it in time.
+  bool on_all_shards(const std::function<void(transport::ShardThread&)>& task,
+                     std::chrono::milliseconds limit);
+
+  const Configuration configuration_;
+  const transport::SystemClock clock_;
+  connection::ConnectionSettings connection_settings_;
+  model::ReplyConsumers reply_consumers_;
+  std::unique_ptr<storage::Store> store_;
+  std::unique_ptr<model::Topology> topology_;
+  std::unique_ptr<transport::MailExchange> mail_;
+  std::vector<std::unique_ptr<transport::ShardThread>> shards_;
+  std::vector<std::unique_ptr<transport::Listener>> listeners_;
+};
+
+}  // namespace lepus
