@@ -32,6 +32,7 @@ class PendingBatches {
   /// Something waits, and has waited long enough (or somebody waits for it), and the store is idle.
   [[nodiscard]] bool is_due(std::int64_t now_ms) const;
   [[nodiscard]] bool is_idle() const { return !in_flight_ && !has_pending(); }
+  [[nodiscard]] bool is_committing() const { return in_flight_; }
   /// Bytes that wait for the store, sealed or not.
   [[nodiscard]] std::size_t bytes() const { return pending_bytes_ + in_flight_bytes_; }
 

@@ -75,7 +75,8 @@ class Shard {
   void tick();
   [[nodiscard]] bool has_pending_work() const;
   void end_turn();
-  /// Seals what still waits, however young; has_pending_work() tells when it is committed.
+  /// Seals what still waits, however young, unless a commit is under way: then after it. has_pending_work() tells when all
+  /// of it is committed.
   void seal_now();
 
   /// For management, on this shard's thread.

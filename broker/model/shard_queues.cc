@@ -205,6 +205,9 @@ void ShardQueues::seal_if_due() {
 }
 
 void ShardQueues::seal_now() {
+  if (batches_.is_committing()) {
+    return;
+  }
   batches_.seal([this, post = environment_.post](storage::Outcome outcome) {
     post([this, outcome] { commit_finished(outcome); });
   });
