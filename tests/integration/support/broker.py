@@ -11,6 +11,7 @@ from support.program import Program
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = float(os.environ.get("LEPUS_TEST_STOP_TIMEOUT", 5))
 
 
 def split_address(address):
@@ -127,9 +128,9 @@ class Broker(Target):
         """SIGKILL: what a crash leaves on the disk is what a later start finds."""
         self.program.kill()
 
-    def terminate(self, timeout=5.0):
+    def terminate(self):
         """SIGTERM; the promise is a clean end within 5 s. Returns the exit status."""
-        return self.program.terminate(timeout)
+        return self.program.terminate(STOP_TIMEOUT_S)
 
     def restart(self):
         """A clean stop and a start on the same data directory and ports."""
