@@ -1,0 +1,227 @@
+// lepus-perf: measures AMQP 0-9-1 brokers, and what the machine allows them at best.
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/benchmarks/limit.h"
+#include "tests/benchmarks/options.h"
+#include "tests/benchmarks/report.h"
+#include "tests/benchmarks/run.h"
+
+namespace lepus::benchmarks {
+
+namespace {
+
+struct LimitOptions {
+  double duration_s = 3;
+  std::size_t read_bytes = 65536;
+  std::string folder = ".";
+  std::size_t size_bytes = 4096;
+  bool preallocate = false;
+};
+
+int complain(std::string_view text) {
+  fmt::print(stderr, "lepus-perf: {}\n", text);
+  return 1;
+}
+
+void add_target_options(CLI::App& app, Target& target) {
+  app.add_option("--host", target.host, "the broker's host")->capture_default_str();
+  app.add_option("--port", target.port, "its AMQP port")->capture_default_str();
+  app.add_option("--user", target.user)->capture_default_str();
+  app.add_option("--password", target.password)->capture_default_str();
+  app.add_option("--vhost", target.virtual_host)->capture_default_str();
+}
+
+void add_load_options(CLI::App& app, RunOptions& options) {
+  app.add_option("--publishers", options.publishers, "connections that publish");
+  app.add_option("--consumers", options.consumers, "connections that consume");
+  app.add_option("--queues", options.queues);
+  app.add_option("--channels", options.channels, "channels of each connection, used in turn");
+  app.add_option("--publisher-threads", options.publisher_threads);
+  app.add_option("--consumer-threads", options.consumer_threads);
+  app.add_option("--size", options.size_bytes, "octets of a body; from 16 on, latency is measured");
+  app.add_option("--rate", options.rate_per_second,
+                 "messages/s of all publishers; 0 is as fast as possible. Latency then counts from "
+                 "the time at which a message should have been sent");
+  app.add_option("--tick-us", options.tick_us, "at a fixed rate, messages leave at such steps");
+  app.add_option("--batch-bytes", options.batch_bytes, "octets handed to one send()");
+  app.add_option("--duration", options.duration_s, "seconds to publish");
+  app.add_option("--messages", options.messages, "messages to publish; without --duration");
+  app.add_option("--consumer-delay", options.consumer_delay_s,
+                 "seconds by which consumers start later");
+  app.add_flag("--consume-after-publish,!--consume-at-once", options.consume_after_publish);
+  app.add_option("--drain", options.drain_s, "seconds to wait for the rest after publishing");
+}
+
+void add_protocol_options(CLI::App& app, RunOptions& options) {
+  app.add_option("--prefetch", options.prefetch, "0 is no limit");
+  app.add_flag("--auto-ack,!--manual-ack", options.auto_ack);
+  app.add_option("--ack-every", options.ack_every, "one ack for so many deliveries");
+  app.add_option("--confirm-window", options.confirm_window,
+                 "unconfirmed messages per channel; 0 is no confirms");
+  app.add_flag("--persistent,!--transient", options.persistent, "delivery mode of messages");
+  app.add_flag("--durable,!--not-durable", options.durable, "queues and exchange");
+  app.add_option("--queue-type", options.queue_type, "classic, quorum or stream");
+  app.add_option("--queue-argument", options.queue_arguments, "name=value, repeatable");
+  app.add_option("--exchange", options.exchange_kind, "default, direct, fanout, topic or headers");
+  app.add_option("--routing-key", options.routing_keys,
+                 "repeatable, used in turn; else the queues' names");
+  app.add_option("--binding-key", options.binding_keys,
+                 "repeatable, for every queue; else its name");
+  app.add_flag("--mandatory", options.mandatory);
+}
+
+CLI::App& add_run(CLI::App& app, RunOptions& options) {
+  CLI::App& run = *app.add_subcommand("run", "publish, consume and measure");
+  run.add_option("--scenario", options.scenario,
+                 "presets (see `lepus-perf scenarios`); other options come over them");
+  add_target_options(run, options.target);
+  add_load_options(run, options);
+  add_protocol_options(run, options);
+  run.add_option("--broker-pid", options.broker_pid, "to measure its CPU time and memory");
+  run.add_option("--json", options.json_file, "write the result to this file as well");
+  run.add_flag("--quiet", options.quiet, "no line per second");
+  return run;
+}
+
+/// The scenario must be known before the other options are parsed, since these change it.
+std::string find_scenario(int argc, char** argv) {
+  constexpr std::string_view name = "--scenario";
+  for (int index = 1; index < argc; ++index) {
+    const std::string_view argument = argv[index];
+    if (argument == name && index + 1 < argc) {
+      return argv[index + 1];
+    }
+    if (argument.starts_with(name) && argument.size() > name.size() &&
+        argument[name.size()] == '=') {
+      return std::string{argument.substr(name.size() + 1)};
+    }
+  }
+  return {};
+}
+
+int execute_run(const RunOptions& options) {
+  auto result = run(options);
+  if (!result) {
+    return complain(result.error().text);
+  }
+  fmt::print("{}", to_text(options, *result));
+  if (!options.json_file.empty()) {
+    std::ofstream file{options.json_file};
+    file << to_json(options, *result).dump(2) << '\n';
+    if (!file.flush()) {
+      return complain(fmt::format("{} can't be written", options.json_file));
+    }
+  }
+  return result->missing() == 0 ? 0 : 3;
+}
+
+int execute_relay(const LimitOptions& options) {
+  auto result = measure_relay(options.read_bytes, options.duration_s);
+  if (!result) {
+    return complain(result.error().text);
+  }
+  const double ns_per_byte =
+      static_cast<double>(result->cpu_ns) / static_cast<double>(result->bytes);
+  fmt::print("relay, reads of {} B: {:.0f} MB/s, {:.3f} CPU µs/KiB\n", options.read_bytes,
+             static_cast<double>(result->bytes) / 1e6 / result->seconds, ns_per_byte * 1024 / 1e3);
+  // The wire adds about 64 octets to a body: three frames, an exchange and a routing key.
+  for (const std::size_t body_bytes : {16, 1024, 65536}) {
+    fmt::print("  {:>6} B message: {:.3f} CPU µs\n", body_bytes,
+               ns_per_byte * static_cast<double>(body_bytes + 64) / 1e3);
+  }
+  return 0;
+}
+
+int execute_fsync(const LimitOptions& options) {
+  auto result =
+      measure_fsync(options.folder, options.size_bytes, options.preallocate, options.duration_s);
+  if (!result) {
+    return complain(result.error().text);
+  }
+  const Histogram& latency = result->latency;
+  const auto microseconds = [](std::int64_t ns) { return static_cast<double>(ns) / 1e3; };
+  fmt::print("{} B + fdatasync{}: {:.0f}/s, {:.1f} CPU µs each\n", options.size_bytes,
+             options.preallocate ? " in a preallocated file" : "",
+             static_cast<double>(latency.count()) / result->seconds,
+             microseconds(result->cpu_ns) / static_cast<double>(latency.count()));
+  fmt::print("  p50 {:.0f}   p99 {:.0f}   p99.9 {:.0f}   max {:.0f} µs\n",
+             microseconds(latency.quantile_ns(0.5)), microseconds(latency.quantile_ns(0.99)),
+             microseconds(latency.quantile_ns(0.999)), microseconds(latency.max_ns()));
+  return 0;
+}
+
+int execute_scenarios() {
+  for (const Scenario& scenario : scenarios()) {
+    fmt::print("{:<22} {}\n", scenario.name, scenario.description);
+  }
+  return 0;
+}
+
+int execute_table(const std::vector<std::string>& files) {
+  auto table = to_table(files);
+  if (!table) {
+    return complain(table.error().text);
+  }
+  fmt::print("{}", *table);
+  return 0;
+}
+
+int execute(int argc, char** argv) {
+  RunOptions run_options;
+  LimitOptions limit_options;
+  std::vector<std::string> files;
+  if (const std::string name = find_scenario(argc, argv); !name.empty()) {
+    if (auto applied = apply_scenario(name, run_options); !applied) {
+      return complain(applied.error().text);
+    }
+  }
+  CLI::App app{
+      "Measures AMQP 0-9-1 brokers: messages/s, latency, and the broker's CPU time per message.\n"
+      "Exit status: 0 all arrived, 3 messages are missing, else an error."};
+  app.require_subcommand(1);
+  CLI::App& run = add_run(app, run_options);
+  const CLI::App& list = *app.add_subcommand("scenarios", "list the presets of run");
+  CLI::App& table = *app.add_subcommand("table", "a Markdown table from results in JSON");
+  table.add_option("files", files, "files that run --json wrote")->required();
+  CLI::App& limit = *app.add_subcommand("limit", "what the machine allows at best");
+  limit.require_subcommand(1);
+  CLI::App& relay = *limit.add_subcommand("relay", "move octets between two loopback sockets");
+  relay.add_option("--read-bytes", limit_options.read_bytes)->capture_default_str();
+  relay.add_option("--duration", limit_options.duration_s)->capture_default_str();
+  CLI::App& fsync = *limit.add_subcommand("fsync", "append to a file and wait for the disk");
+  fsync.add_option("--directory", limit_options.folder)->capture_default_str();
+  fsync.add_option("--size", limit_options.size_bytes)->capture_default_str();
+  fsync.add_option("--duration", limit_options.duration_s)->capture_default_str();
+  fsync.add_flag("--preallocate", limit_options.preallocate, "write into a file that has its size");
+  CLI11_PARSE(app, argc, argv);
+  if (run.parsed()) {
+    if (run_options.messages != 0 && run.count("--duration") == 0) {
+      run_options.duration_s = 0;
+    }
+    return execute_run(run_options);
+  }
+  if (relay.parsed()) {
+    return execute_relay(limit_options);
+  }
+  if (fsync.parsed()) {
+    return execute_fsync(limit_options);
+  }
+  return list.parsed() ? execute_scenarios() : execute_table(files);
+}
+
+}  // namespace
+
+}  // namespace lepus::benchmarks
+
+int main(int argc, char** argv) {
+  return lepus::benchmarks::execute(argc, argv);
+}

@@ -1,0 +1,168 @@
+#include "tests/benchmarks/topology.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "amqp/field_table.h"
+#include "amqp/methods/exchange.h"
+#include "amqp/methods/queue.h"
+
+namespace lepus::benchmarks {
+
+namespace {
+
+constexpr std::uint16_t channel = 1;
+
+amqp::FieldValue parse_value(std::string_view text) {
+  if (text == "true" || text == "false") {
+    return text == "true";
+  }
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc{} && end == text.data() + text.size()) {
+    return number;
+  }
+  return text;
+}
+
+Result<std::string> encode_queue_arguments(const RunOptions& options) {
+  amqp::FieldTable table;
+  if (!options.queue_type.empty()) {
+    table.set("x-queue-type", options.queue_type);
+  }
+  for (const std::string& argument : options.queue_arguments) {
+    const std::size_t equals = argument.find('=');
+    if (equals == std::string::npos) {
+      return fail(fmt::format("--queue-argument '{}' is not name=value", argument));
+    }
+    table.set(std::string_view{argument}.substr(0, equals),
+              parse_value(std::string_view{argument}.substr(equals + 1)));
+  }
+  return {boost::system::in_place_value, table.encode()};
+}
+
+}  // namespace
+
+Result<Topology> Topology::declare(const RunOptions& options) {
+  auto client = Client::connect(options.target);
+  if (!client) {
+    return client.error();
+  }
+  const std::string prefix = fmt::format("perf-{}", getpid());
+  std::vector<std::string> queues;
+  queues.reserve(options.queues);
+  for (std::size_t index = 0; index < options.queues; ++index) {
+    queues.push_back(fmt::format("{}-{}", prefix, index));
+  }
+  Topology topology{std::move(*client), options.exchange_kind == "default" ? "" : prefix,
+                    std::move(queues)};
+  if (auto opened = topology.client_.open_channel(channel); !opened) {
+    return opened.error();
+  }
+  if (auto declared = topology.declare_exchange(options); !declared) {
+    return declared.error();
+  }
+  if (auto declared = topology.declare_queues(options); !declared) {
+    return declared.error();
+  }
+  return topology;
+}
+
+Result<void> Topology::declare_exchange(const RunOptions& options) {
+  if (exchange_.empty()) {
+    return {};
+  }
+  auto declared = client_.call<amqp::ExchangeDeclareOk>(
+      channel,
+      amqp::ExchangeDeclare{
+          .exchange = exchange_, .type = options.exchange_kind, .durable = options.durable});
+  if (!declared) {
+    return declared.error();
+  }
+  return {};
+}
+
+Result<void> Topology::declare_queues(const RunOptions& options) {
+  auto arguments = encode_queue_arguments(options);
+  if (!arguments) {
+    return arguments.error();
+  }
+  for (const std::string& queue : queues_) {
+    auto declared = client_.call<amqp::QueueDeclareOk>(
+        channel,
+        amqp::QueueDeclare{.queue = queue, .durable = options.durable, .arguments = {*arguments}});
+    if (!declared) {
+      return declared.error();
+    }
+    if (exchange_.empty()) {
+      continue;
+    }
+    const std::vector<std::string> own_name{queue};
+    for (const std::string& key : options.binding_keys.empty() ? own_name : options.binding_keys) {
+      auto bound = client_.call<amqp::QueueBindOk>(
+          channel, amqp::QueueBind{.queue = queue, .exchange = exchange_, .routing_key = key});
+      if (!bound) {
+        return bound.error();
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> Topology::remove() {
+  for (const std::string& queue : queues_) {
+    auto deleted = client_.call<amqp::QueueDeleteOk>(channel, amqp::QueueDelete{.queue = queue});
+    if (!deleted) {
+      return deleted.error();
+    }
+  }
+  if (!exchange_.empty()) {
+    auto deleted =
+        client_.call<amqp::ExchangeDeleteOk>(channel, amqp::ExchangeDelete{.exchange = exchange_});
+    if (!deleted) {
+      return deleted.error();
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> Topology::share(std::size_t index, std::size_t count) const {
+  std::vector<std::string> names;
+  if (count >= queues_.size()) {
+    names.push_back(queues_[index % queues_.size()]);
+    return names;
+  }
+  for (std::size_t queue = index; queue < queues_.size(); queue += count) {
+    names.push_back(queues_[queue]);
+  }
+  return names;
+}
+
+std::vector<std::string> Topology::routing_keys_of(std::size_t publisher,
+                                                   const RunOptions& options) const {
+  if (!options.routing_keys.empty()) {
+    return options.routing_keys;
+  }
+  if (options.exchange_kind == "fanout") {
+    return {""};
+  }
+  return share(publisher, options.publishers);
+}
+
+std::vector<std::string> Topology::queues_of(std::size_t consumer,
+                                             const RunOptions& options) const {
+  return share(consumer, options.consumers);
+}
+
+std::size_t Topology::copies(const RunOptions& options) {
+  if (options.exchange_kind == "fanout") {
+    return options.queues;
+  }
+  // A queue without a consumer keeps its messages only if there are fewer consumers than queues,
+  // and then each consumer has several.
+  return options.routing_keys.empty() && options.binding_keys.empty() ? 1 : 0;
+}
+
+}  // namespace lepus::benchmarks
