@@ -31,8 +31,8 @@ using BindingSourceHook = boost::intrusive::list_base_hook<boost::intrusive::tag
 using BindingDestinationHook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<struct ByDestination>>;
 
-/// A binding inside the topology: owned by its vhost, listed at its source and its destination and indexed by its source.
-/// Touched under the topology's lock only.
+/// A binding inside the topology: owned by its vhost, listed at its source and its destination and
+/// indexed by its source. Touched under the topology's lock only.
 struct Binding : BindingSourceHook, BindingDestinationHook {
   Exchange* source = nullptr;
   std::shared_ptr<QueueRecord> queue;  ///< the destination, or null …
@@ -54,8 +54,8 @@ using BindingSourceList =
 using BindingDestinationList =
     boost::intrusive::list<Binding, boost::intrusive::base_hook<BindingDestinationHook>>;
 
-/// Bindings that match together, in no order; adding and removing cost the same however many there are. A binding is
-/// in one bucket at a time.
+/// Bindings that match together, in no order; adding and removing cost the same however many there
+/// are. A binding is in one bucket at a time.
 class BindingBucket {
  public:
   void add(Binding& binding) {
@@ -77,6 +77,7 @@ class BindingBucket {
   }
 
   [[nodiscard]] bool empty() const { return bindings_.empty(); }
+
   [[nodiscard]] const std::vector<Binding*>& all() const { return bindings_; }
 
  private:

@@ -41,8 +41,9 @@ struct RoutingInput {
   const amqp::FieldTable* headers = nullptr;  ///< null: the message has none
 };
 
-/// An exchange and the index of its bindings. Everything of the record is immutable and may be read by any thread for as long
-/// as the pointer is held; the bindings belong to the topology and are touched under its lock only.
+/// An exchange and the index of its bindings. Everything of the record is immutable and may be read
+/// by any thread for as long as the pointer is held; the bindings belong to the topology and are
+/// touched under its lock only.
 class Exchange {
  public:
   /// An exchange of the record's type, without bindings.
@@ -53,22 +54,33 @@ class Exchange {
   Exchange& operator=(const Exchange&) = delete;
 
   [[nodiscard]] const ExchangeRecord& record() const { return record_; }
+
   [[nodiscard]] const std::string& vhost() const { return record_.vhost; }
+
   [[nodiscard]] const std::string& name() const { return record_.name; }
+
   [[nodiscard]] ExchangeType type() const { return record_.type; }
+
   [[nodiscard]] bool is_durable() const { return record_.durable; }
+
   [[nodiscard]] bool is_auto_delete() const { return record_.auto_delete; }
+
   [[nodiscard]] bool is_internal() const { return record_.internal; }
+
   [[nodiscard]] bool is_default() const { return record_.name.empty(); }
+
   [[nodiscard]] const amqp::FieldTable& arguments() const { return record_.arguments; }
+
   /// The argument alternate-exchange.
   [[nodiscard]] const std::optional<std::string>& alternate() const { return alternate_; }
+
   [[nodiscard]] std::string described() const;
 
   /// Changes whenever anything changes that a message published here may reach. Any thread.
   [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
-  // ---- under the topology's lock ----------------------------------------------------------------------------
+  // ---- under the topology's lock
+  // ----------------------------------------------------------------------------
   void raise_version() { version_.fetch_add(1, std::memory_order_release); }
 
   /// Puts the binding into the index and the list of bindings with this source.
@@ -76,10 +88,11 @@ class Exchange {
   void remove_binding(Binding& binding);
   /// Appends every binding that the message matches, each once.
   virtual void match(const RoutingInput& input, std::vector<const Binding*>& matched) const = 0;
+
   /// The route depends on the message's headers as well as on its routing key.
   [[nodiscard]] virtual bool routes_by_headers() const { return false; }
 
-  BindingSourceList bindings_from;    ///< this exchange is the source
+  BindingSourceList bindings_from;     ///< this exchange is the source
   BindingDestinationList bindings_to;  ///< this exchange is the destination
   /// The batch that made it, 0: nothing to wait for.
   storage::BatchNumber declared_in = 0;

@@ -13,7 +13,8 @@ namespace lepus::model {
 
 enum class QueueType { classic, quorum };
 
-/// The limits and rules of a queue as its arguments (and later its policies) set them; checked values only.
+/// The limits and rules of a queue as its arguments (and later its policies) set them; checked
+/// values only.
 struct QueueSettings {
   QueueType type = QueueType::classic;
   std::optional<std::int64_t> expires_ms;      ///< x-expires
@@ -22,13 +23,18 @@ struct QueueSettings {
   std::optional<std::string> dead_letter_routing_key;
   std::optional<std::uint64_t> max_length;
   std::optional<std::uint64_t> max_length_bytes;
-  enum class Overflow { drop_head, reject_publish, reject_publish_dlx } overflow = Overflow::drop_head;
+  enum class Overflow {
+    drop_head,
+    reject_publish,
+    reject_publish_dlx
+  } overflow = Overflow::drop_head;
   std::uint8_t max_priority = 0;  ///< 0: no priorities
   bool single_active_consumer = false;
   std::optional<std::uint32_t> delivery_limit;  ///< quorum queues
 };
 
-/// What the topology knows of a queue. Shared by all shards, immutable but for `deleted`; the messages are with the owner.
+/// What the topology knows of a queue. Shared by all shards, immutable but for `deleted`; the
+/// messages are with the owner.
 struct QueueRecord {
   QueueId id{};
   std::string vhost;
@@ -41,12 +47,15 @@ struct QueueRecord {
   amqp::FieldTable arguments;
   QueueSettings settings;
   std::string user;  ///< who declared it
-  /// The record's batch in the topology's log; a declare is answered once it is committed. 0: nothing to wait for.
-  storage::BatchNumber declared_in = 0;
+  /// The record's batch in the topology's log; a declare is answered once it is committed. 0:
+  /// nothing to wait for. Changes only when the record is written once more because that batch
+  /// ended unknown.
+  std::atomic<storage::BatchNumber> declared_in{0};
 
   std::atomic<bool> deleted{false};
 
   [[nodiscard]] bool is_exclusive() const { return exclusive_owner != ConnectionId::none; }
+
   /// "queue 'q' in vhost '/'", as RabbitMQ's error texts have it.
   [[nodiscard]] std::string described() const {
     return "queue '" + name + "' in vhost '" + vhost + "'";

@@ -44,7 +44,7 @@ struct QueueDeclaration {
   bool auto_delete = false;
   amqp::FieldTable arguments;
   ConnectionId connection = ConnectionId::none;  ///< who asks: exclusive owner, lock check
-  ShardIndex shard = 0;                          ///< its shard: server-named and exclusive queues stay there
+  ShardIndex shard = 0;  ///< its shard: server-named and exclusive queues stay there
 };
 
 struct DeclaredQueue {
@@ -98,17 +98,19 @@ struct TopologyOptions {
   std::function<void(std::span<unsigned char>)> random_bytes;
 };
 
-/// Who hears that the topology's log was committed. Called on a thread of the store's; must only hand over.
+/// Who hears that the topology's log was committed. Called on a thread of the store's; must only
+/// hand over.
 class TopologyListener {
  public:
   virtual ~TopologyListener() = default;
   virtual void topology_committed(TopologyTicket up_to, storage::Outcome outcome) = 0;
 };
 
-/// Vhosts, exchanges, bindings, the directory of queues, users and permissions: shared by all shards. Changes are rare and
-/// serialised by a writer lock; look-ups take a reader lock. Every durable change is appended to the topology's log before
-/// the lock is left, so that the log has the order of the changes. All checks of one method are made in one place and in
-/// RabbitMQ's order; the texts are RabbitMQ's.
+/// Vhosts, exchanges, bindings, the directory of queues, users and permissions: shared by all
+/// shards. Changes are rare and serialised by a writer lock; look-ups take a reader lock. Every
+/// durable change is appended to the topology's log before the lock is left, so that the log has
+/// the order of the changes. All checks of one method are made in one place and in RabbitMQ's
+/// order; the texts are RabbitMQ's.
 class Topology {
  public:
   Topology(storage::Store& store, const Clock& clock, TopologyOptions options);
@@ -116,48 +118,69 @@ class Topology {
   Topology(const Topology&) = delete;
   Topology& operator=(const Topology&) = delete;
 
-  /// Loads what the store recovered; on a fresh store makes the default vhost and user. Once, before any other call.
+  /// Loads what the store recovered; on a fresh store makes the default vhost and user. Once,
+  /// before any other call.
   Result<void> load(const storage::Recovered& recovered);
   void set_listener(TopologyListener* listener);
 
-  // ---- exchanges --------------------------------------------------------------------------------------------
-  Checked<TopologyTicket> declare_exchange(const Access& access, const ExchangeDeclaration& declaration);
-  Checked<TopologyTicket> delete_exchange(const Access& access, std::string_view name, bool if_unused);
+  // ---- exchanges
+  // --------------------------------------------------------------------------------------------
+  Checked<TopologyTicket> declare_exchange(const Access& access,
+                                           const ExchangeDeclaration& declaration);
+  Checked<TopologyTicket> delete_exchange(const Access& access, std::string_view name,
+                                          bool if_unused);
 
-  // ---- queues -----------------------------------------------------------------------------------------------
-  /// The whole of queue.declare but the counts: checks, the name, equivalence, and for a new queue its record.
+  // ---- queues
+  // -----------------------------------------------------------------------------------------------
+  /// The whole of queue.declare but the counts: checks, the name, equivalence, and for a new queue
+  /// its record.
   Checked<DeclaredQueue> declare_queue(const Access& access, const QueueDeclaration& declaration);
-  /// A queue by name with the check of its exclusive lock (405) or 404; for consume, get, purge, delete, bind.
+  /// A queue by name with the check of its exclusive lock (405) or 404; for consume, get, purge,
+  /// delete, bind.
   Checked<std::shared_ptr<QueueRecord>> usable_queue(std::string_view vhost, std::string_view name,
                                                      ConnectionId connection) const;
-  [[nodiscard]] std::shared_ptr<QueueRecord> find_queue(std::string_view vhost, std::string_view name) const;
+  [[nodiscard]] std::shared_ptr<QueueRecord> find_queue(std::string_view vhost,
+                                                        std::string_view name) const;
   [[nodiscard]] std::shared_ptr<QueueRecord> find_queue(QueueId id) const;
-  /// Removes the queue and its bindings (and auto-delete exchanges that lose their last one). Called by the owning shard's
-  /// thread only, which has decided that the queue goes. Marks the record as deleted.
+  /// Removes the queue and its bindings (and auto-delete exchanges that lose their last one).
+  /// Called by the owning shard's thread only, which has decided that the queue goes. Marks the
+  /// record as deleted.
   TopologyTicket remove_queue(const QueueRecord& queue);
 
-  // ---- bindings ---------------------------------------------------------------------------------------------
-  Checked<TopologyTicket> bind(const Access& access, const BindingDescription& binding, ConnectionId connection);
-  Checked<TopologyTicket> unbind(const Access& access, const BindingDescription& binding, ConnectionId connection);
+  // ---- bindings
+  // ---------------------------------------------------------------------------------------------
+  Checked<TopologyTicket> bind(const Access& access, const BindingDescription& binding,
+                               ConnectionId connection);
+  Checked<TopologyTicket> unbind(const Access& access, const BindingDescription& binding,
+                                 ConnectionId connection);
 
-  // ---- routing ----------------------------------------------------------------------------------------------
-  [[nodiscard]] std::shared_ptr<Exchange> find_exchange(std::string_view vhost, std::string_view name) const;
-  /// All queues that a message goes to: bindings, exchange-to-exchange, alternate exchanges, CC and BCC keys.
+  // ---- routing
+  // ----------------------------------------------------------------------------------------------
+  [[nodiscard]] std::shared_ptr<Exchange> find_exchange(std::string_view vhost,
+                                                        std::string_view name) const;
+  /// All queues that a message goes to: bindings, exchange-to-exchange, alternate exchanges, CC and
+  /// BCC keys.
   /// @param headers  the headers property's table bytes, empty if there are none
-  [[nodiscard]] Route route(std::string_view vhost, std::string_view exchange, std::string_view routing_key,
-                            std::string_view headers) const;
+  [[nodiscard]] Route route(std::string_view vhost, std::string_view exchange,
+                            std::string_view routing_key, std::string_view headers) const;
 
-  // ---- opening a connection ---------------------------------------------------------------------------------
-  /// The user, if name and password fit and the user may log in from there. The error is for the log.
-  Result<User> authenticate(std::string_view user, std::string_view password, bool from_loopback) const;
-  /// connection.open: 530 if there is no such vhost or the user has no permissions in it, or nothing.
+  // ---- opening a connection
+  // ---------------------------------------------------------------------------------
+  /// The user, if name and password fit and the user may log in from there. The error is for the
+  /// log.
+  Result<User> authenticate(std::string_view user, std::string_view password,
+                            bool from_loopback) const;
+  /// connection.open: 530 if there is no such vhost or the user has no permissions in it, or
+  /// nothing.
   [[nodiscard]] std::optional<ProtocolError> check_vhost_access(std::string_view user,
                                                                 std::string_view vhost) const;
   /// For one thread; not longer than the topology.
-  [[nodiscard]] std::unique_ptr<Access> make_access(std::string_view user, std::string_view vhost) const;
+  [[nodiscard]] std::unique_ptr<Access> make_access(std::string_view user,
+                                                    std::string_view vhost) const;
 
-  // ---- users, vhosts and permissions, for management ----------------------------------------------------------
-  // Errors are the words of the management API: no_such_user, vhost_or_user_not_found, invalid_regexp, …
+  // ---- users, vhosts and permissions, for management
+  // ---------------------------------------------------------- Errors are the words of the
+  // management API: no_such_user, vhost_or_user_not_found, invalid_regexp, …
   [[nodiscard]] std::vector<User> list_users() const;
   [[nodiscard]] std::optional<User> find_user(std::string_view name) const;
   Result<TopologyTicket> put_user(User user);
@@ -167,7 +190,8 @@ class Topology {
   [[nodiscard]] std::optional<VhostDescription> find_vhost(std::string_view name) const;
   /// Makes the vhost with its predeclared exchanges, or changes what is described of it.
   Result<TopologyTicket> put_vhost(VhostDescription vhost);
-  /// Removes the vhost with everything in it; see DeletedVhost. Connections to it are the caller's to close.
+  /// Removes the vhost with everything in it; see DeletedVhost. Connections to it are the caller's
+  /// to close.
   Result<DeletedVhost> delete_vhost(std::string_view name);
 
   [[nodiscard]] std::vector<UserPermissions> list_permissions() const;
@@ -185,31 +209,36 @@ class Topology {
   [[nodiscard]] std::vector<RuntimeParameter> list_parameters(std::string_view component) const;
   TopologyTicket put_parameter(RuntimeParameter parameter);
   /// 0 if there is none.
-  TopologyTicket delete_parameter(std::string_view component, std::string_view vhost, std::string_view name);
+  TopologyTicket delete_parameter(std::string_view component, std::string_view vhost,
+                                  std::string_view name);
 
-  // ---- listings for management: snapshots, in no order ----------------------------------------------------------
+  // ---- listings for management: snapshots, in no order
+  // ----------------------------------------------------------
   /// @param vhost  empty: all vhosts. The default exchange is among them.
-  [[nodiscard]] std::vector<std::shared_ptr<const Exchange>> list_exchanges(std::string_view vhost) const;
+  [[nodiscard]] std::vector<std::shared_ptr<const Exchange>> list_exchanges(
+      std::string_view vhost) const;
   [[nodiscard]] std::vector<std::shared_ptr<QueueRecord>> list_queues(std::string_view vhost) const;
   [[nodiscard]] std::size_t queue_count(std::string_view vhost) const;
   /// All bindings of a vhost with the implied ones of the default exchange.
   [[nodiscard]] std::vector<BindingDescription> list_bindings(std::string_view vhost) const;
   [[nodiscard]] std::vector<BindingDescription> list_bindings_from(std::string_view vhost,
                                                                    std::string_view exchange) const;
-  [[nodiscard]] std::vector<BindingDescription> list_bindings_to(std::string_view vhost,
-                                                                 BindingDestination destination_type,
-                                                                 std::string_view destination) const;
+  [[nodiscard]] std::vector<BindingDescription> list_bindings_to(
+      std::string_view vhost, BindingDestination destination_type,
+      std::string_view destination) const;
 
-  // ---- the log ------------------------------------------------------------------------------------------------
+  // ---- the log
+  // ------------------------------------------------------------------------------------------------
   /// Up to where the topology's log is committed. Any thread, without a lock.
   [[nodiscard]] TopologyTicket committed() const;
-  /// How the batch of this ticket ended, nothing while it is under way. `unknown` becomes `committed` when a later batch of
-  /// the log is: the log has no gaps. Any thread.
+  /// How the batch of this ticket ended, nothing while it is under way. `unknown` becomes
+  /// `committed` when a later batch of the log is: the log has no gaps. Any thread.
   [[nodiscard]] std::optional<storage::Outcome> outcome_of(TopologyTicket ticket) const;
   /// Ids of progress records that belong to no queue, for Store::recovery_finished. After load().
   [[nodiscard]] std::vector<QueueId> orphans(const storage::Recovered& recovered) const;
 
  private:
+  friend struct TopologyLoader;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -24,7 +24,8 @@ struct UserLimits {
 
 struct User {
   std::string name;
-  std::string password_hash;  ///< base64(salt || digest(salt || password)); empty: no login by password
+  std::string
+      password_hash;  ///< base64(salt || digest(salt || password)); empty: no login by password
   PasswordHashing hashing = PasswordHashing::sha256;
   std::vector<std::string> tags;
   UserLimits limits;
@@ -42,11 +43,13 @@ inline constexpr std::size_t password_salt_bytes = 4;
 /// The same with a random salt.
 [[nodiscard]] std::string hash_password(std::string_view password, PasswordHashing hashing);
 
-/// Whether the password makes this hash; takes the same time wherever they differ. False for a damaged or empty hash.
+/// Whether the password makes this hash; takes the same time wherever they differ. False for a
+/// damaged or empty hash.
 [[nodiscard]] bool password_matches(std::string_view password, std::string_view password_hash,
                                     PasswordHashing hashing);
 
-/// What a user may do in a vhost: regular expressions searched in names; the empty one matches nothing.
+/// What a user may do in a vhost: regular expressions searched in names; the empty one matches
+/// nothing.
 struct UserPermissions {
   std::string user;
   std::string vhost;
@@ -55,8 +58,8 @@ struct UserPermissions {
   std::string read;
 };
 
-/// What a user may publish to and bind at one topic exchange. `{username}` and `{vhost}` in the patterns stand for
-/// theirs.
+/// What a user may publish to and bind at one topic exchange. `{username}` and `{vhost}` in the
+/// patterns stand for theirs.
 struct TopicPermissions {
   std::string user;
   std::string vhost;

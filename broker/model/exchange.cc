@@ -1,0 +1,76 @@
+#include "broker/model/exchange.h"
+
+#include <fmt/format.h>
+
+#include "broker/model/direct_exchange.h"
+#include "broker/model/fanout_exchange.h"
+#include "broker/model/headers_exchange.h"
+#include "broker/model/topic_exchange.h"
+
+namespace lepus::model {
+
+std::string_view name_of(ExchangeType type) {
+  switch (type) {
+    case ExchangeType::direct:
+      return "direct";
+    case ExchangeType::fanout:
+      return "fanout";
+    case ExchangeType::topic:
+      return "topic";
+    case ExchangeType::headers:
+      return "headers";
+  }
+  return {};
+}
+
+std::optional<ExchangeType> exchange_type_from(std::string_view name) {
+  for (const ExchangeType type :
+       {ExchangeType::direct, ExchangeType::fanout, ExchangeType::topic, ExchangeType::headers}) {
+    if (name == name_of(type)) {
+      return type;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string describe_exchange(std::string_view vhost, std::string_view name) {
+  return fmt::format("exchange '{}' in vhost '{}'", name, vhost);
+}
+
+std::shared_ptr<Exchange> Exchange::create(ExchangeRecord record) {
+  switch (record.type) {
+    case ExchangeType::direct:
+      return std::make_shared<DirectExchange>(std::move(record));
+    case ExchangeType::fanout:
+      return std::make_shared<FanoutExchange>(std::move(record));
+    case ExchangeType::topic:
+      return std::make_shared<TopicExchange>(std::move(record));
+    case ExchangeType::headers:
+      return std::make_shared<HeadersExchange>(std::move(record));
+  }
+  LEPUS_ASSERT(false, "every type has a class");
+}
+
+Exchange::Exchange(ExchangeRecord record) : record_(std::move(record)) {
+  if (const amqp::FieldValue* value = record_.arguments.find("alternate-exchange")) {
+    if (const std::string* name = value->as_string()) {
+      alternate_ = *name;
+    }
+  }
+}
+
+std::string Exchange::described() const {
+  return describe_exchange(vhost(), name());
+}
+
+void Exchange::add_binding(Binding& binding) {
+  index_binding(binding);
+  bindings_from.push_back(binding);
+}
+
+void Exchange::remove_binding(Binding& binding) {
+  unindex_binding(binding);
+  bindings_from.erase(bindings_from.iterator_to(binding));
+}
+
+}  // namespace lepus::model

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "amqp/field_table.h"
+#include "broker/model/protocol_error.h"
+#include "broker/model/queue_record.h"
+
+namespace lepus::model {
+
+/// "rabbit_classic_queue", "rabbit_quorum_queue": RabbitMQ's module names, which its texts contain.
+[[nodiscard]] std::string_view module_name_of(QueueType type);
+
+/// Checks the arguments of queue.declare in RabbitMQ's order and makes settings of them.
+/// @param described  "queue 'q' in vhost '/'", for the texts
+[[nodiscard]] Checked<QueueSettings> check_queue_arguments(const amqp::FieldTable& arguments,
+                                                           std::string_view described);
+
+/// 406 if the type of queue can't have this property, or nothing.
+[[nodiscard]] std::optional<ProtocolError> check_queue_properties(QueueType type, bool durable,
+                                                                  bool exclusive, bool auto_delete,
+                                                                  std::string_view described);
+
+/// 406 if the server may not name a queue of the type that the arguments ask for, or nothing.
+[[nodiscard]] std::optional<ProtocolError> check_server_named(const amqp::FieldTable& arguments);
+
+/// The argument x-dead-letter-exchange: a name, nothing, or 406 for a value of another type.
+[[nodiscard]] Checked<std::optional<std::string>> dead_letter_exchange_of(
+    const amqp::FieldTable& arguments, std::string_view described);
+
+/// An argument that names an exchange; 406 "invalid type 't' for arg 'a' in …" when it isn't a long
+/// string.
+[[nodiscard]] Checked<std::optional<std::string>> name_argument(const amqp::FieldTable& arguments,
+                                                                std::string_view argument,
+                                                                std::string_view described);
+
+}  // namespace lepus::model

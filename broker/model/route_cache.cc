@@ -1,0 +1,111 @@
+#include "broker/model/route_cache.h"
+
+#include <bit>
+#include <functional>
+#include <utility>
+
+#include "broker/base/assert.h"
+
+namespace lepus::model {
+
+namespace {
+
+/// Queues that all cached routes together may hold, since one fanout can have very many.
+constexpr std::size_t queues_kept_max = std::size_t{1} << 17U;
+
+std::uint64_t hash_of(std::string_view vhost, std::string_view exchange,
+                      std::string_view routing_key) {
+  constexpr std::uint64_t spread = 0x9E3779B97F4A7C15;
+  const std::hash<std::string_view> hash;
+  const std::uint64_t names = std::rotl(hash(vhost) * spread, 29) ^ hash(exchange);
+  return (names * spread) ^ hash(routing_key);
+}
+
+/// Keys from CC and BCC make a route that belongs to this message alone. Both names end in "CC",
+/// and an array's letter follows. Other headers may contain this too, which costs them the cache.
+bool may_have_extra_keys(std::string_view headers) {
+  return headers.find("CCA") != std::string_view::npos;
+}
+
+}  // namespace
+
+RouteCache::RouteCache(const Topology& topology, std::size_t entries)
+    : topology_(topology), entries_(entries), set_mask_(entries / ways - 1) {
+  LEPUS_ASSERT(entries >= ways && std::has_single_bit(entries), "sets are chosen by a mask");
+}
+
+const Route& RouteCache::route(std::string_view vhost, std::string_view exchange,
+                               std::string_view routing_key, std::string_view headers) {
+  if (!headers.empty() && may_have_extra_keys(headers)) {
+    ++misses_;
+    uncached_ = topology_.route(vhost, exchange, routing_key, headers);
+    return uncached_;
+  }
+  const std::uint64_t hash = hash_of(vhost, exchange, routing_key);
+  const std::size_t set = (hash & set_mask_) * ways;
+  for (std::size_t way = set; way < set + ways; ++way) {
+    const Entry& entry = entries_[way];
+    if (entry.hash != hash || entry.vhost_bytes != vhost.size() ||
+        entry.exchange_bytes != exchange.size()) {
+      continue;
+    }
+    const std::string_view names = entry.names;
+    if (names.size() == vhost.size() + exchange.size() + routing_key.size() &&
+        names.ends_with(routing_key) && names.starts_with(vhost) &&
+        names.substr(vhost.size(), exchange.size()) == exchange && is_valid(entry.route)) {
+      return entry.route;
+    }
+  }
+  ++misses_;
+  Route found = topology_.route(vhost, exchange, routing_key, headers);
+  if (!found.cacheable || found.queues.size() > queues_kept_max) {
+    uncached_ = std::move(found);
+    return uncached_;
+  }
+  return keep(set, hash, vhost, exchange, routing_key, std::move(found));
+}
+
+bool RouteCache::is_valid(const Route& route) {
+  if (route.exchange == nullptr) {
+    return false;
+  }
+  if (route.exchange->is_default()) {
+    return !route.queues.front()->deleted.load(std::memory_order_acquire);
+  }
+  return route.exchange->version() == route.version;
+}
+
+const Route& RouteCache::keep(std::size_t set, std::uint64_t hash, std::string_view vhost,
+                              std::string_view exchange, std::string_view routing_key,
+                              Route&& route) {
+  make_room(route.queues.size());
+  // Its own old place, else one that is no longer valid, else any.
+  std::size_t place = set + (misses_ % ways);
+  for (std::size_t way = set; way < set + ways; ++way) {
+    if (entries_[way].hash == hash || !is_valid(entries_[way].route)) {
+      place = way;
+      break;
+    }
+  }
+  Entry& entry = entries_[place];
+  queues_kept_ -= entry.route.queues.size();
+  queues_kept_ += route.queues.size();
+  entry.hash = hash;
+  entry.vhost_bytes = static_cast<std::uint32_t>(vhost.size());
+  entry.exchange_bytes = static_cast<std::uint32_t>(exchange.size());
+  entry.names.assign(vhost).append(exchange).append(routing_key);
+  entry.route = std::move(route);
+  return entry.route;
+}
+
+void RouteCache::make_room(std::size_t queues) {
+  if (queues_kept_ + queues <= queues_kept_max) {
+    return;
+  }
+  for (Entry& entry : entries_) {
+    entry.route = {};
+  }
+  queues_kept_ = 0;
+}
+
+}  // namespace lepus::model

@@ -1,0 +1,146 @@
+#include "broker/model/router.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <boost/container/small_vector.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+
+namespace lepus::model {
+
+namespace {
+
+void append_keys(const amqp::FieldTable& headers, std::string_view name,
+                 std::vector<std::string_view>& keys) {
+  const amqp::FieldValue* value = headers.find(name);
+  const auto* array = value == nullptr ? nullptr : value->get_if<amqp::FieldArray>();
+  if (array == nullptr) {
+    return;
+  }
+  for (const amqp::FieldValue& element : array->values()) {
+    if (const std::string* key = element.as_string()) {
+      keys.push_back(*key);
+    }
+  }
+}
+
+/// One message on its way through the exchanges.
+class Walk {
+ public:
+  Walk(const Vhost& vhost, std::span<const std::string_view> keys, const amqp::FieldTable* headers)
+      : vhost_(vhost), keys_(keys), headers_(headers) {}
+
+  void run(const Exchange& first) {
+    visit(&first);
+    while (!waiting_.empty()) {
+      const Exchange* exchange = waiting_.back();
+      waiting_.pop_back();
+      pass(*exchange);
+    }
+  }
+
+  void take_queues(std::vector<std::shared_ptr<QueueRecord>>& queues) {
+    if (queues_.size() > 1) {
+      std::ranges::sort(queues_, {}, [](const auto* queue) { return value_of((*queue)->id); });
+      const auto rest = std::ranges::unique(
+          queues_, {}, [](const auto* queue) { return value_of((*queue)->id); });
+      queues_.erase(rest.begin(), rest.end());
+    }
+    queues.reserve(queues_.size());
+    for (const std::shared_ptr<QueueRecord>* queue : queues_) {
+      queues.push_back(*queue);
+    }
+  }
+
+  [[nodiscard]] bool depends_on_more() const { return depends_on_more_; }
+
+ private:
+  void visit(const Exchange* exchange) {
+    if (std::ranges::find(seen_, exchange) == seen_.end()) {
+      seen_.push_back(exchange);
+      waiting_.push_back(exchange);
+    }
+  }
+
+  void pass(const Exchange& exchange) {
+    if (exchange.is_default()) {
+      pass_default();
+      return;
+    }
+    depends_on_more_ |= exchange.routes_by_headers();
+    matched_.clear();
+    if (exchange.routes_by_headers()) {
+      // The key plays no part, so one look is enough for all keys.
+      exchange.match({keys_.front(), headers_}, matched_);
+    } else {
+      for (const std::string_view key : keys_) {
+        exchange.match({key, headers_}, matched_);
+      }
+    }
+    for (const Binding* binding : matched_) {
+      if (binding->queue != nullptr) {
+        queues_.push_back(&binding->queue);
+      } else {
+        visit(binding->exchange);
+      }
+    }
+    if (matched_.empty() && exchange.alternate()) {
+      const auto alternate = vhost_.exchanges().find(std::string_view{*exchange.alternate()});
+      if (alternate != vhost_.exchanges().end()) {
+        visit(alternate->second.get());
+      }
+    }
+  }
+
+  /// The default exchange: the directory of queues, which has no version.
+  void pass_default() {
+    depends_on_more_ |= seen_.size() > 1 || keys_.size() > 1;
+    for (const std::string_view key : keys_) {
+      const auto queue = vhost_.queues().find(key);
+      if (queue != vhost_.queues().end()) {
+        queues_.push_back(&queue->second.record);
+      } else {
+        depends_on_more_ = true;
+      }
+    }
+  }
+
+  const Vhost& vhost_;
+  std::span<const std::string_view> keys_;
+  const amqp::FieldTable* headers_;
+  bool depends_on_more_ = false;
+  boost::container::small_vector<const Exchange*, 8> seen_;
+  boost::container::small_vector<const Exchange*, 8> waiting_;
+  std::vector<const Binding*> matched_;
+  boost::container::small_vector<const std::shared_ptr<QueueRecord>*, 16> queues_;
+};
+
+}  // namespace
+
+std::vector<std::string_view> routing_keys_of(std::string_view routing_key,
+                                              const amqp::FieldTable* headers) {
+  std::vector<std::string_view> keys{routing_key};
+  if (headers != nullptr) {
+    append_keys(*headers, "CC", keys);
+    append_keys(*headers, "BCC", keys);
+  }
+  return keys;
+}
+
+Route find_route(const Vhost& vhost, std::string_view exchange,
+                 std::span<const std::string_view> keys, const amqp::FieldTable* headers) {
+  Route route;
+  route.exchange = vhost.find_exchange(exchange);
+  if (route.exchange == nullptr) {
+    return route;
+  }
+  route.version = route.exchange->version();
+  Walk walk{vhost, keys, headers};
+  walk.run(*route.exchange);
+  walk.take_queues(route.queues);
+  route.cacheable = keys.size() == 1 && !walk.depends_on_more();
+  return route;
+}
+
+}  // namespace lepus::model
