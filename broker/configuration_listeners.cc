@@ -4,8 +4,6 @@ namespace lepus::configuration {
 
 namespace {
 
-#define LEPUS_MEMBER(member) [](auto& of) -> auto& { return of.member; }
-
 /// `[::1]:5672`, or the port alone while there is no address.
 std::string endpoint_text(const Listener& listener) {
   if (listener.address.empty()) {
@@ -99,19 +97,19 @@ void add_listener(std::vector<Setting>& list, const std::string& prefix, Access 
 /// The files and rules of a TLS listener under `prefix`.
 template <typename Access>
 void add_tls(std::vector<Setting>& list, const std::string& prefix, Access access) {
-  const auto member = [=](auto pointer) {
+  const auto option = [=](auto pointer) {
     return [=](auto& of) -> auto& { return access(of).*pointer; };
   };
-  list.push_back(text_setting(prefix + ".certfile", member(&TlsOptions::certificate_file)));
-  list.push_back(text_setting(prefix + ".keyfile", member(&TlsOptions::key_file)));
-  list.push_back(text_setting(prefix + ".cacertfile", member(&TlsOptions::ca_certificate_file)));
-  list.push_back(password_setting(prefix + ".password", member(&TlsOptions::password), ""));
+  list.push_back(text_setting(prefix + ".certfile", option(&TlsOptions::certificate_file)));
+  list.push_back(text_setting(prefix + ".keyfile", option(&TlsOptions::key_file)));
+  list.push_back(text_setting(prefix + ".cacertfile", option(&TlsOptions::ca_certificate_file)));
+  list.push_back(password_setting(prefix + ".password", option(&TlsOptions::password), ""));
   list.push_back(choice_setting<>(
-      prefix + ".verify", member(&TlsOptions::verify_peer),
+      prefix + ".verify", option(&TlsOptions::verify_peer),
       std::vector<std::pair<std::string, bool>>{{"verify_peer", true}, {"verify_none", false}}));
   list.push_back(boolean_setting(prefix + ".fail_if_no_peer_cert",
-                                 member(&TlsOptions::fail_if_no_peer_certificate)));
-  list.push_back(integer_setting(prefix + ".depth", member(&TlsOptions::depth), 0, 100));
+                                 option(&TlsOptions::fail_if_no_peer_certificate)));
+  list.push_back(integer_setting(prefix + ".depth", option(&TlsOptions::depth), 0, 100));
   const auto set = [=](Configuration& into, std::string_view, std::string_view value) -> Problem {
     if (value != "tlsv1.2" && value != "tlsv1.3") {
       return "must be tlsv1.2 or tlsv1.3; older versions are not offered";
@@ -142,30 +140,31 @@ Problem set_bind(Configuration& into, std::string_view, std::string_view value) 
 
 std::vector<Setting> listener_settings() {
   std::vector<Setting> list;
-  list.push_back(text_setting("bind", LEPUS_MEMBER(bind)));
+  list.push_back(text_setting("bind", member(&Configuration::bind)));
   list.back().set = set_bind;
-  add_listener_list(list, "listeners.tcp", LEPUS_MEMBER(amqp_listeners));
-  add_listener_list(list, "listeners.ssl", LEPUS_MEMBER(amqp_tls_listeners));
-  add_tls(list, "ssl_options", LEPUS_MEMBER(tls));
-  add_listener(list, "management.tcp", LEPUS_MEMBER(management_listener), 15672);
-  add_listener(list, "management.listener", LEPUS_MEMBER(management_listener), 15672);
+  add_listener_list(list, "listeners.tcp", member(&Configuration::amqp_listeners));
+  add_listener_list(list, "listeners.ssl", member(&Configuration::amqp_tls_listeners));
+  add_tls(list, "ssl_options", member(&Configuration::tls));
+  add_listener(list, "management.tcp", member(&Configuration::management_listener), 15672);
+  add_listener(list, "management.listener", member(&Configuration::management_listener), 15672);
   for (auto setting = list.end() - 2; setting != list.end(); ++setting) {
     setting->alias_of = "management.tcp" + setting->key.substr(setting->key.rfind('.'));
   }
-  add_listener(list, "management.ssl", LEPUS_MEMBER(management_tls_listener), 15671);
-  add_tls(list, "management.ssl", LEPUS_MEMBER(management_tls));
-  add_listener(list, "prometheus.tcp", LEPUS_MEMBER(prometheus_listener), 15692);
-  list.push_back(text_setting("management.path_prefix", LEPUS_MEMBER(management_path_prefix)));
-  list.push_back(text_setting("prometheus.path", LEPUS_MEMBER(prometheus_path)));
-  list.push_back(boolean_setting("prometheus.return_per_object_metrics",
-                                 LEPUS_MEMBER(prometheus_per_object_metrics)));
+  add_listener(list, "management.ssl", member(&Configuration::management_tls_listener), 15671);
+  add_tls(list, "management.ssl", member(&Configuration::management_tls));
+  add_listener(list, "prometheus.tcp", member(&Configuration::prometheus_listener), 15692);
   list.push_back(
-      integer_setting("tcp_listen_options.backlog", LEPUS_MEMBER(listen_backlog), 1, 65535));
-  list.push_back(boolean_setting("tcp_listen_options.nodelay", LEPUS_MEMBER(tcp_nodelay)));
-  list.push_back(boolean_setting("tcp_listen_options.keepalive", LEPUS_MEMBER(tcp_keepalive)));
+      text_setting("management.path_prefix", member(&Configuration::management_path_prefix)));
+  list.push_back(text_setting("prometheus.path", member(&Configuration::prometheus_path)));
+  list.push_back(boolean_setting("prometheus.return_per_object_metrics",
+                                 member(&Configuration::prometheus_per_object_metrics)));
+  list.push_back(integer_setting("tcp_listen_options.backlog",
+                                 member(&Configuration::listen_backlog), 1, 65535));
+  list.push_back(
+      boolean_setting("tcp_listen_options.nodelay", member(&Configuration::tcp_nodelay)));
+  list.push_back(
+      boolean_setting("tcp_listen_options.keepalive", member(&Configuration::tcp_keepalive)));
   return list;
 }
-
-#undef LEPUS_MEMBER
 
 }  // namespace lepus::configuration

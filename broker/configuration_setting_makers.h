@@ -16,6 +16,12 @@
 /// the member.
 namespace lepus::configuration {
 
+/// The access to a member of Configuration itself.
+template <typename Member>
+auto member(Member Configuration::*pointer) {
+  return [pointer](auto& of) -> auto& { return of.*pointer; };
+}
+
 /// A whole number within limits.
 template <typename Access>
 Setting integer_setting(std::string key, Access access, std::uint64_t lowest,
@@ -131,7 +137,7 @@ Setting choice_setting(std::string key, Access access,
         access(into) = value;
         return {};
       }
-      words += (words.empty() ? "" : ", ") + word;
+      words.append(words.empty() ? "" : ", ").append(word);
     }
     return "must be one of " + words;
   };

@@ -32,6 +32,7 @@ Setting name_set_setting(std::string key, Access access) {
   };
   const auto print = [=](const Configuration& from) {
     std::vector<std::string> lines;
+    lines.reserve(access(from).size());
     for (const auto& name : access(from)) {
       lines.push_back(fmt::format("{}.{} = true", key, name));
     }
@@ -133,35 +134,34 @@ const std::vector<std::pair<std::string, LogLevel>>& log_levels() {
   return levels;
 }
 
-/// `[](auto& of) -> auto& { return of.member; }`, for const and mutable configurations.
-#define LEPUS_MEMBER(member) [](auto& of) -> auto& { return of.member; }
-
 void add_node_settings(std::vector<Setting>& list) {
-  list.push_back(text_setting("data_dir", LEPUS_MEMBER(data_dir)));
+  list.push_back(text_setting("data_dir", member(&Configuration::data_dir)));
   list.push_back(
-      choice_setting<>("store", LEPUS_MEMBER(store),
+      choice_setting<>("store", member(&Configuration::store),
                        std::vector<std::pair<std::string, StoreKind>>{
                            {"rocksdb", StoreKind::rocksdb}, {"memory", StoreKind::memory}}));
-  list.push_back(integer_setting("shards", LEPUS_MEMBER(shards), 1, shards_max));
-  list.push_back(text_setting("node_name", LEPUS_MEMBER(node_name)));
-  list.push_back(text_setting("cluster_name", LEPUS_MEMBER(cluster_name)));
-  list.push_back(choice_setting("log.default.level", LEPUS_MEMBER(log_level), log_levels()));
-  list.push_back(choice_setting("log.console.level", LEPUS_MEMBER(log_level), log_levels()));
+  list.push_back(integer_setting("shards", member(&Configuration::shards), 1, shards_max));
+  list.push_back(text_setting("node_name", member(&Configuration::node_name)));
+  list.push_back(text_setting("cluster_name", member(&Configuration::cluster_name)));
+  list.push_back(
+      choice_setting("log.default.level", member(&Configuration::log_level), log_levels()));
+  list.push_back(
+      choice_setting("log.console.level", member(&Configuration::log_level), log_levels()));
   list.back().alias_of = "log.default.level";
-  list.push_back(boolean_setting("log.console", LEPUS_MEMBER(log_to_console)));
-  Setting file = text_setting("log.file", LEPUS_MEMBER(log_file));
+  list.push_back(boolean_setting("log.console", member(&Configuration::log_to_console)));
+  Setting file = text_setting("log.file", member(&Configuration::log_file));
   file.set = set_log_file;
   list.push_back(std::move(file));
-  list.push_back(text_setting("load_definitions", LEPUS_MEMBER(definitions_file)));
+  list.push_back(text_setting("load_definitions", member(&Configuration::definitions_file)));
   for (const auto* other : {"management.load_definitions", "definitions.local.path"}) {
-    list.push_back(text_setting(other, LEPUS_MEMBER(definitions_file)));
+    list.push_back(text_setting(other, member(&Configuration::definitions_file)));
     list.back().alias_of = "load_definitions";
   }
 }
 
 void add_protocol_settings(std::vector<Setting>& list) {
-  list.push_back(integer_setting("heartbeat", LEPUS_MEMBER(heartbeat_s), 0, 65535));
-  Setting frame_max = size_setting("frame_max", LEPUS_MEMBER(frame_max_bytes), 0,
+  list.push_back(integer_setting("heartbeat", member(&Configuration::heartbeat_s), 0, 65535));
+  Setting frame_max = size_setting("frame_max", member(&Configuration::frame_max_bytes), 0,
                                    std::numeric_limits<std::uint32_t>::max());
   const auto set_any = frame_max.set;
   frame_max.set = [set_any](Configuration& into, std::string_view name,
@@ -173,51 +173,54 @@ void add_protocol_settings(std::vector<Setting>& list) {
     return problem;
   };
   list.push_back(std::move(frame_max));
-  list.push_back(integer_setting("channel_max", LEPUS_MEMBER(channel_max), 0, 65535));
+  list.push_back(integer_setting("channel_max", member(&Configuration::channel_max), 0, 65535));
   constexpr std::uint64_t longest_ms = std::numeric_limits<std::uint32_t>::max();
-  list.push_back(
-      integer_setting("handshake_timeout", LEPUS_MEMBER(handshake_timeout_ms), 1, longest_ms));
-  list.push_back(integer_setting("ssl_handshake_timeout", LEPUS_MEMBER(tls_handshake_timeout_ms), 1,
-                                 longest_ms));
-  list.push_back(size_setting("max_message_size", LEPUS_MEMBER(max_message_size_bytes), 1,
+  list.push_back(integer_setting("handshake_timeout", member(&Configuration::handshake_timeout_ms),
+                                 1, longest_ms));
+  list.push_back(integer_setting("ssl_handshake_timeout",
+                                 member(&Configuration::tls_handshake_timeout_ms), 1, longest_ms));
+  list.push_back(size_setting("max_message_size", member(&Configuration::max_message_size_bytes), 1,
                               message_size_max_bytes));
+  list.push_back(integer_setting("consumer_timeout", member(&Configuration::consumer_timeout_ms), 1,
+                                 any_number));
+  list.push_back(limit_setting("connection_max", member(&Configuration::connection_max)));
   list.push_back(
-      integer_setting("consumer_timeout", LEPUS_MEMBER(consumer_timeout_ms), 1, any_number));
-  list.push_back(limit_setting("connection_max", LEPUS_MEMBER(connection_max)));
-  list.push_back(limit_setting("consumer_max_per_channel", LEPUS_MEMBER(consumer_max_per_channel)));
-  list.push_back(limit_setting("vhost_max", LEPUS_MEMBER(vhost_max)));
+      limit_setting("consumer_max_per_channel", member(&Configuration::consumer_max_per_channel)));
+  list.push_back(limit_setting("vhost_max", member(&Configuration::vhost_max)));
   list.push_back({"auth_mechanisms.*", set_mechanism, print_mechanisms, "auth_mechanisms",
                   [](Configuration& into) { into.auth_mechanisms.clear(); }});
-  list.push_back(name_set_setting("loopback_users", LEPUS_MEMBER(loopback_users)));
+  list.push_back(name_set_setting("loopback_users", member(&Configuration::loopback_users)));
   list.push_back({"loopback_users", set_loopback_users, print_loopback_users, "loopback_users",
                   list.back().clear});
 }
 
 void add_default_settings(std::vector<Setting>& list) {
-  list.push_back(text_setting("default_user", LEPUS_MEMBER(default_user)));
-  list.push_back(password_setting("default_pass", LEPUS_MEMBER(default_password), "guest"));
-  list.push_back(text_setting("default_vhost", LEPUS_MEMBER(default_vhost)));
-  list.push_back(name_set_setting("default_user_tags", LEPUS_MEMBER(default_user_tags)));
+  list.push_back(text_setting("default_user", member(&Configuration::default_user)));
   list.push_back(
-      text_setting("default_permissions.configure", LEPUS_MEMBER(default_permission_configure)));
-  list.push_back(text_setting("default_permissions.write", LEPUS_MEMBER(default_permission_write)));
-  list.push_back(text_setting("default_permissions.read", LEPUS_MEMBER(default_permission_read)));
+      password_setting("default_pass", member(&Configuration::default_password), "guest"));
+  list.push_back(text_setting("default_vhost", member(&Configuration::default_vhost)));
+  list.push_back(name_set_setting("default_user_tags", member(&Configuration::default_user_tags)));
+  list.push_back(text_setting("default_permissions.configure",
+                              member(&Configuration::default_permission_configure)));
   list.push_back(
-      choice_setting<>("default_queue_type", LEPUS_MEMBER(default_queue_type),
+      text_setting("default_permissions.write", member(&Configuration::default_permission_write)));
+  list.push_back(
+      text_setting("default_permissions.read", member(&Configuration::default_permission_read)));
+  list.push_back(
+      choice_setting<>("default_queue_type", member(&Configuration::default_queue_type),
                        std::vector<std::pair<std::string, std::string>>{
                            {"classic", "classic"}, {"quorum", "quorum"}, {"stream", "stream"}}));
 }
 
 void add_resource_settings(std::vector<Setting>& list) {
-  add_watermark(list, "vm_memory_high_watermark", LEPUS_MEMBER(memory_high_watermark));
-  add_watermark(list, "disk_free_limit", LEPUS_MEMBER(disk_free_limit));
-  list.push_back(
-      absolute_setting("total_memory_available_override_value", LEPUS_MEMBER(total_memory_bytes)));
+  add_watermark(list, "vm_memory_high_watermark", member(&Configuration::memory_high_watermark));
+  add_watermark(list, "disk_free_limit", member(&Configuration::disk_free_limit));
+  list.push_back(absolute_setting("total_memory_available_override_value",
+                                  member(&Configuration::total_memory_bytes)));
   list.push_back(integer_setting("collect_statistics_interval",
-                                 LEPUS_MEMBER(collect_statistics_interval_ms), 1, 86'400'000));
+                                 member(&Configuration::collect_statistics_interval_ms), 1,
+                                 86'400'000));
 }
-
-#undef LEPUS_MEMBER
 
 }  // namespace
 

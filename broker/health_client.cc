@@ -43,6 +43,7 @@ struct Request {
 
 std::vector<Port> ports(const Configuration& configuration) {
   std::vector<Port> all;
+  all.reserve(configuration.amqp_listeners.size() + configuration.amqp_tls_listeners.size() + 3);
   for (const auto& listener : configuration.amqp_listeners) {
     all.push_back({&listener, "amqp", "AMQP 0-9-1"});
   }
