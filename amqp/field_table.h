@@ -47,12 +47,17 @@ struct Void {
 /// An owning array of values of any types ('A').
 class FieldArray {
  public:
-  FieldArray() = default;
+  FieldArray();
+  FieldArray(const FieldArray& other);
+  FieldArray(FieldArray&& other) noexcept;
+  FieldArray& operator=(const FieldArray& other);
+  FieldArray& operator=(FieldArray&& other) noexcept;
+  ~FieldArray();
   FieldArray(std::initializer_list<FieldValue> values);
 
-  [[nodiscard]] bool empty() const { return values_.empty(); }
+  [[nodiscard]] bool empty() const;
 
-  [[nodiscard]] std::size_t size() const { return values_.size(); }
+  [[nodiscard]] std::size_t size() const;
 
   /// The values in order; may be changed in place.
   [[nodiscard]] const std::vector<FieldValue>& values() const { return values_; }
@@ -69,16 +74,21 @@ class FieldArray {
 /// repeat on the wire; look-ups see the first, as in RabbitMQ.
 class FieldTable {
  public:
-  FieldTable() = default;
+  FieldTable();
+  FieldTable(const FieldTable& other);
+  FieldTable(FieldTable&& other) noexcept;
+  FieldTable& operator=(const FieldTable& other);
+  FieldTable& operator=(FieldTable&& other) noexcept;
+  ~FieldTable();
   FieldTable(std::initializer_list<Field> fields);
 
   /// Decodes a table given without its length; nothing unless all octets are a valid table within
   /// the limits of `field_table_max_depth` and `field_table_max_bytes`.
   [[nodiscard]] static std::optional<FieldTable> decode(std::string_view bytes);
 
-  [[nodiscard]] bool empty() const { return fields_.empty(); }
+  [[nodiscard]] bool empty() const;
 
-  [[nodiscard]] std::size_t size() const { return fields_.size(); }
+  [[nodiscard]] std::size_t size() const;
 
   /// The fields in order; may be changed in place.
   [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
@@ -212,5 +222,37 @@ struct Field {
 
 /// RabbitMQ's word for the value's type, as its texts use it: "longstr", "signedint", "table", …
 [[nodiscard]] std::string_view type_name(const FieldValue& value);
+
+// A table holds values that hold tables: what needs whole types can only be defined here.
+
+inline FieldArray::FieldArray() = default;
+inline FieldArray::FieldArray(const FieldArray& other) = default;
+inline FieldArray::FieldArray(FieldArray&& other) noexcept = default;
+inline FieldArray& FieldArray::operator=(const FieldArray& other) = default;
+inline FieldArray& FieldArray::operator=(FieldArray&& other) noexcept = default;
+inline FieldArray::~FieldArray() = default;
+
+inline bool FieldArray::empty() const {
+  return values_.empty();
+}
+
+inline std::size_t FieldArray::size() const {
+  return values_.size();
+}
+
+inline FieldTable::FieldTable() = default;
+inline FieldTable::FieldTable(const FieldTable& other) = default;
+inline FieldTable::FieldTable(FieldTable&& other) noexcept = default;
+inline FieldTable& FieldTable::operator=(const FieldTable& other) = default;
+inline FieldTable& FieldTable::operator=(FieldTable&& other) noexcept = default;
+inline FieldTable::~FieldTable() = default;
+
+inline bool FieldTable::empty() const {
+  return fields_.empty();
+}
+
+inline std::size_t FieldTable::size() const {
+  return fields_.size();
+}
 
 }  // namespace lepus::amqp

@@ -107,7 +107,8 @@ TEST(Methods, with_a_broken_table_are_refused) {
 }
 
 TEST(DecodeError, of_arguments_is_told_as_rabbitmq_does) {
-  const auto decoded = decode_method(octets({0, 50, 0, 10, 0, 0, 5, 97, 98}));
+  const std::string payload = octets({0, 50, 0, 10, 0, 0, 5, 97, 98});
+  const auto decoded = decode_method(payload);
   ASSERT_FALSE(decoded.has_value());
   EXPECT_EQ(decoded.error().to_protocol_error(),
             (ProtocolError{ReplyCode::frame_error, "cannot decode <<0,0,5,97,98>>", {50, 10}}));
