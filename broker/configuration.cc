@@ -203,6 +203,9 @@ class Loader {
     }
     result_.origins[setting->alias_of.empty() ? assignment.key : setting->alias_of] =
         assignment.origin;
+    if (!setting->list_group.empty()) {
+      result_.origins[setting->list_group] = assignment.origin;
+    }
   }
 
   void refuse_or_ignore(const Assignment& assignment) {

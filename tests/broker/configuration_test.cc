@@ -405,6 +405,8 @@ TEST(Configuration, PrintedSettingsCanBeReadAgainAndNameTheirOrigin) {
   EXPECT_THAT(printed, HasSubstr("\nchannel_max = 2047  # default\n"));
   EXPECT_THAT(printed, HasSubstr("lepus.conf:1\n"));
   EXPECT_THAT(printed, HasSubstr("\nlog.default.level = debug  # /"));
+  EXPECT_THAT(print_configuration(*load_text("loopback_users.guest = false")),
+              HasSubstr("\nloopback_users = none  # /"));
   const auto again = load_text(printed);
   ASSERT_TRUE(again) << again.error().text;
   EXPECT_EQ(again->default_user, "a b");
