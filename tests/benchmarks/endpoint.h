@@ -26,6 +26,8 @@ struct WorkerContext {
   Counters counters;
   Histogram delivery_latency;
   Histogram confirm_latency;
+  /// CPU time of the thread; valid after it has ended.
+  std::int64_t cpu_ns = 0;
   /// For one read at a time; what it leaves over is kept by the connection.
   std::vector<char> read_buffer = std::vector<char>(262144);
 };

@@ -3,17 +3,15 @@
 #include <cerrno>
 #include <cstring>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/benchmarks/clock.h"
+#include "tests/benchmarks/loopback.h"
 
 namespace lepus::benchmarks {
 
@@ -23,53 +21,6 @@ constexpr std::size_t chunk_bytes = 65536;
 
 Error system_error(std::string_view what) {
   return fail(fmt::format("{}: {}", what, std::strerror(errno)));
-}
-
-/// A file descriptor that is closed in the end.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-
-  ~Descriptor() {
-    if (number_ >= 0) {
-      close(number_);
-    }
-  }
-
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
-
-/// Two ends of one TCP connection over the loopback interface.
-Result<std::pair<Descriptor, Descriptor>> connect_loopback() {
-  const Descriptor listener{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  if (bind(listener.get(), generic, size) != 0 || listen(listener.get(), 1) != 0 ||
-      getsockname(listener.get(), generic, &size) != 0) {
-    return system_error("listening");
-  }
-  Descriptor client{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  if (connect(client.get(), generic, size) != 0) {
-    return system_error("connecting");
-  }
-  Descriptor server{accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)};
-  if (server.get() < 0) {
-    return system_error("accepting");
-  }
-  return std::pair{std::move(client), std::move(server)};
 }
 
 bool send_all(int socket, const char* data, std::size_t size_bytes) {

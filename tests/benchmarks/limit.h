@@ -34,4 +34,16 @@ struct FsyncResult {
 [[nodiscard]] Result<FsyncResult> measure_fsync(const std::string& folder, std::size_t size_bytes,
                                                 bool preallocate, double duration_s);
 
+/// What this generator itself costs with a broker that takes and gives as much as it can: a broker
+/// that is cheaper than this can't be measured with it.
+struct GeneratorResult {
+  std::uint64_t published = 0;
+  std::int64_t publish_cpu_ns = 0;
+  std::uint64_t delivered = 0;
+  std::int64_t deliver_cpu_ns = 0;
+};
+
+/// Publishes into a socket that is only read, and consumes from one that is only written.
+[[nodiscard]] Result<GeneratorResult> measure_generator(std::size_t size_bytes, double duration_s);
+
 }  // namespace lepus::benchmarks

@@ -141,6 +141,22 @@ int execute_relay(const LimitOptions& options) {
   return 0;
 }
 
+int execute_generator(const LimitOptions& options) {
+  for (const std::size_t size_bytes : {16, 1024, 65536}) {
+    auto result = measure_generator(size_bytes, options.duration_s);
+    if (!result) {
+      return complain(result.error().text);
+    }
+    const auto microseconds = [](std::int64_t cpu_ns, std::uint64_t count) {
+      return static_cast<double>(cpu_ns) / 1e3 / static_cast<double>(count);
+    };
+    fmt::print("{:>6} B message: {:.3f} CPU µs to publish, {:.3f} to consume\n", size_bytes,
+               microseconds(result->publish_cpu_ns, result->published),
+               microseconds(result->deliver_cpu_ns, result->delivered));
+  }
+  return 0;
+}
+
 int execute_fsync(const LimitOptions& options) {
   auto result =
       measure_fsync(options.folder, options.size_bytes, options.preallocate, options.duration_s);
@@ -197,6 +213,8 @@ int execute(int argc, char** argv) {
   CLI::App& relay = *limit.add_subcommand("relay", "move octets between two loopback sockets");
   relay.add_option("--read-bytes", limit_options.read_bytes)->capture_default_str();
   relay.add_option("--duration", limit_options.duration_s)->capture_default_str();
+  CLI::App& generator = *limit.add_subcommand("generator", "the cost of this program itself");
+  generator.add_option("--duration", limit_options.duration_s)->capture_default_str();
   CLI::App& fsync = *limit.add_subcommand("fsync", "append to a file and wait for the disk");
   fsync.add_option("--directory", limit_options.folder)->capture_default_str();
   fsync.add_option("--size", limit_options.size_bytes)->capture_default_str();
@@ -211,6 +229,9 @@ int execute(int argc, char** argv) {
   }
   if (relay.parsed()) {
     return execute_relay(limit_options);
+  }
+  if (generator.parsed()) {
+    return execute_generator(limit_options);
   }
   if (fsync.parsed()) {
     return execute_fsync(limit_options);

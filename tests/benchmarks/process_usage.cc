@@ -50,7 +50,7 @@ void read_cpu_times(const std::string& folder, ProcessUsage& usage) {
 
 ProcessUsage read_usage(int pid) {
   ProcessUsage usage;
-  const std::string folder = pid == 0 ? "/proc/self/" : fmt::format("/proc/{}/", pid);
+  const std::string folder = fmt::format("/proc/{}/", pid);
   read_cpu_times(folder, usage);
   usage.cpu_ns = usage.user_ns + usage.system_ns;
   clockid_t clock{};

@@ -17,7 +17,7 @@ struct ProcessUsage {
   std::uint64_t written_bytes = 0;
 };
 
-/// Reads /proc; 0 is the calling process.
+/// Reads /proc.
 [[nodiscard]] ProcessUsage read_usage(int pid);
 
 }  // namespace lepus::benchmarks

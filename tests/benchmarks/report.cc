@@ -71,14 +71,14 @@ std::string broker_lines(const RunOptions& options, const RunResult& result) {
   if (options.broker_pid == 0) {
     return {};
   }
-  const ProcessUsage& start = result.start.broker;
-  const ProcessUsage& end = result.end.broker;
+  const ProcessUsage& start = result.start;
+  const ProcessUsage& end = result.end;
   std::string text;
   if (options.consume_after_publish) {
     text += fmt::format(
         "{:<20} {:>12.3f} while publishing, {:.3f} while consuming\n", "broker CPU µs/message",
-        us_per_message(result.published_all.broker.cpu_ns - start.cpu_ns, result.published),
-        us_per_message(end.cpu_ns - result.published_all.broker.cpu_ns, result.delivered));
+        us_per_message(result.published_all.cpu_ns - start.cpu_ns, result.published),
+        us_per_message(end.cpu_ns - result.published_all.cpu_ns, result.delivered));
   }
   text += fmt::format("{:<20} {:>12.3f} (user {:.3f}, system {:.3f})\n", "broker CPU µs/message",
                       result.broker_cpu_us(),
@@ -111,11 +111,11 @@ std::uint64_t RunResult::messages() const {
 }
 
 double RunResult::broker_cpu_us() const {
-  return us_per_message(end.broker.cpu_ns - start.broker.cpu_ns, messages());
+  return us_per_message(end.cpu_ns - start.cpu_ns, messages());
 }
 
 double RunResult::generator_cpu_us() const {
-  return us_per_message(end.generator.cpu_ns - start.generator.cpu_ns, messages());
+  return us_per_message(generator_cpu_ns, messages());
 }
 
 std::uint64_t RunResult::missing() const {
@@ -144,8 +144,8 @@ std::string to_text(const RunOptions& options, const RunResult& result) {
 }
 
 nlohmann::json to_json(const RunOptions& options, const RunResult& result) {
-  const ProcessUsage& start = result.start.broker;
-  const ProcessUsage& end = result.end.broker;
+  const ProcessUsage& start = result.start;
+  const ProcessUsage& end = result.end;
   return {{"scenario", options.scenario},
           {"options",
            {{"publishers", options.publishers},
@@ -179,7 +179,7 @@ nlohmann::json to_json(const RunOptions& options, const RunResult& result) {
            {{"cpu_us_per_message", result.broker_cpu_us()},
             {"user_ns", end.user_ns - start.user_ns},
             {"system_ns", end.system_ns - start.system_ns},
-            {"publish_cpu_ns", result.published_all.broker.cpu_ns - start.cpu_ns},
+            {"publish_cpu_ns", result.published_all.cpu_ns - start.cpu_ns},
             {"cpu_ns", end.cpu_ns - start.cpu_ns},
             {"resident_before_bytes", start.resident_bytes},
             {"resident_after_bytes", end.resident_bytes},

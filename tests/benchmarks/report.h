@@ -12,12 +12,6 @@
 
 namespace lepus::benchmarks {
 
-/// Usage of the broker and of this process at one moment.
-struct UsageSample {
-  ProcessUsage broker;
-  ProcessUsage generator;
-};
-
 /// What a run found. Times count from the start of publishing.
 struct RunResult {
   std::uint64_t published = 0;
@@ -36,10 +30,12 @@ struct RunResult {
   /// From the first moment at which a delivery was possible to the last delivery.
   double deliver_s = 0;
 
-  UsageSample start;
-  /// When everything was published and confirmed.
-  UsageSample published_all;
-  UsageSample end;
+  /// What the broker had used before, when everything was published and confirmed, and after.
+  ProcessUsage start;
+  ProcessUsage published_all;
+  ProcessUsage end;
+  /// CPU time of this process's workers.
+  std::int64_t generator_cpu_ns = 0;
   std::uint64_t broker_resident_peak_bytes = 0;
 
   Histogram delivery_latency;

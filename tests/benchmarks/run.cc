@@ -46,7 +46,7 @@ class Run {
   template <typename Condition>
   bool wait_until(Condition&& condition, std::int64_t deadline_ns);
   void show_progress();
-  [[nodiscard]] UsageSample sample() const;
+  [[nodiscard]] ProcessUsage sample() const;
 
   bool subscribe_all();
   void publish_all();
@@ -62,7 +62,7 @@ class Run {
 
   std::int64_t start_ns_ = 0;
   std::int64_t consume_ns_ = 0;
-  UsageSample published_all_;
+  ProcessUsage published_all_;
   std::uint64_t peak_bytes_ = 0;
   std::int64_t next_progress_ns_ = 0;
   std::int64_t broker_cpu_ns_ = 0;
@@ -174,9 +174,8 @@ std::uint64_t Run::last(Counter Counters::*counter) const {
   return latest;
 }
 
-UsageSample Run::sample() const {
-  return {options_.broker_pid == 0 ? ProcessUsage{} : read_usage(options_.broker_pid),
-          read_usage(0)};
+ProcessUsage Run::sample() const {
+  return options_.broker_pid == 0 ? ProcessUsage{} : read_usage(options_.broker_pid);
 }
 
 template <typename Condition>
@@ -266,8 +265,8 @@ Result<RunResult> Run::measure() {
   RunResult result;
   if (late || options_.consumers == 0 || subscribe_all()) {
     result.start = sample();
-    broker_cpu_ns_ = result.start.broker.cpu_ns;
-    peak_bytes_ = result.start.broker.resident_bytes;
+    broker_cpu_ns_ = result.start.cpu_ns;
+    peak_bytes_ = result.start.resident_bytes;
     start_ns_ = now_ns();
     next_progress_ns_ = start_ns_ + to_ns(1);
     publish_all();
@@ -302,10 +301,11 @@ void Run::collect(RunResult& result) {
   result.confirm_s = elapsed_s(last(&Counters::last_confirm_ns), start_ns_);
   result.deliver_s = elapsed_s(last(&Counters::last_delivery_ns), std::max(start_ns_, consume_ns_));
   result.published_all = published_all_;
-  result.broker_resident_peak_bytes = std::max(peak_bytes_, result.end.broker.resident_bytes);
+  result.broker_resident_peak_bytes = std::max(peak_bytes_, result.end.resident_bytes);
   for (const auto& worker : workers_) {
     result.delivery_latency.merge(worker->context().delivery_latency);
     result.confirm_latency.merge(worker->context().confirm_latency);
+    result.generator_cpu_ns += worker->context().cpu_ns;
   }
   for (const Publisher* publisher : publishers_) {
     result.behind += publisher->behind();

@@ -50,6 +50,7 @@ void Worker::run() {
   // Ticks are far below the kernel's usual tolerance of 50 µs.
   prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
   std::array<epoll_event, 256> events{};
+  const std::int64_t cpu_start_ns = thread_cpu_ns();
   std::int64_t now = now_ns();
   while (!state_.stop.load(std::memory_order_relaxed) && !state_.failed()) {
     const std::int64_t wait_ns =
@@ -68,6 +69,7 @@ void Worker::run() {
       pump_all(now);
     }
   }
+  context_->cpu_ns = thread_cpu_ns() - cpu_start_ns;
 }
 
 void Worker::pump(Endpoint& endpoint, std::int64_t turn_ns) {
