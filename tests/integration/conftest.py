@@ -9,6 +9,7 @@ from pathlib import Path
 import pika
 import pytest
 from support.broker import REPOSITORY, Broker, ExternalBroker
+from support.management import Management
 from support.program import python_program
 from support.wire import WireConnection
 
@@ -142,6 +143,16 @@ def wire(broker):
     yield open_connection
     for connection in connections:
         connection.socket.close()
+
+
+@pytest.fixture
+def management(broker):
+    """The shared broker's management API as guest."""
+    if broker.management_port is None:
+        pytest.skip("LEPUS_TEST_MANAGEMENT is not given")
+    client = Management(broker)
+    yield client
+    client.close()
 
 
 @pytest.fixture
