@@ -11,6 +11,7 @@
 
 #include "broker/log.h"
 #include "broker/transport/peer.h"
+#include "broker/transport/tls_stream.h"
 #include "storage/open_store.h"
 
 namespace lepus {
@@ -57,11 +58,24 @@ model::TopologyOptions topology_options(const Configuration& configuration) {
       .loopback_users = {configuration.loopback_users.begin(), configuration.loopback_users.end()}};
 }
 
+transport::TlsSettings tls_settings(const TlsOptions& options) {
+  return {.certificate_file = options.certificate_file,
+          .key_file = options.key_file,
+          .ca_certificate_file = options.ca_certificate_file,
+          .password = options.password,
+          .verify_peer = options.verify_peer,
+          .fail_if_no_peer_certificate = options.fail_if_no_peer_certificate,
+          .depth = options.depth,
+          .versions = options.versions};
+}
+
 }  // namespace
 
-Broker::Broker(Configuration configuration)
+Broker::Broker(Configuration configuration, boost::asio::io_context& context)
     : configuration_(std::move(configuration)),
-      connection_settings_(connection_settings(configuration_)) {}
+      connection_settings_(connection_settings(configuration_)),
+      resources_(context, configuration_,
+                 [this](bool memory, bool disk) { set_alarms(memory, disk); }) {}
 
 Broker::~Broker() {
   stop();
@@ -77,6 +91,7 @@ Result<void> Broker::start() {
   if (auto loaded = load(); !loaded) {
     return loaded;
   }
+  resources_.start();
   // The place to start management: it needs the topology, the shards and `clock_`, and goes in
   // stop() before the listeners.
   if (auto opened = open_listeners(); !opened) {
@@ -135,7 +150,12 @@ Result<void> Broker::load() {
 
 Result<void> Broker::open_listeners() {
   for (const Listener& wanted : configuration_.amqp_listeners) {
-    if (auto opened = open_listener(wanted); !opened) {
+    if (auto opened = open_listener(wanted, false); !opened) {
+      return opened;
+    }
+  }
+  for (const Listener& wanted : configuration_.amqp_tls_listeners) {
+    if (auto opened = open_listener(wanted, true); !opened) {
       return opened;
     }
   }
@@ -145,32 +165,51 @@ Result<void> Broker::open_listeners() {
   return {};
 }
 
-Result<void> Broker::open_listener(const Listener& wanted) {
+Result<void> Broker::open_listener(const Listener& wanted, bool is_tls) {
+  transport::ListenerOptions options{.address = wanted.address,
+                                     .port = wanted.port,
+                                     .backlog = static_cast<int>(configuration_.listen_backlog),
+                                     .no_delay = configuration_.tcp_nodelay,
+                                     .keep_alive = configuration_.tcp_keepalive,
+                                     .is_tls = is_tls};
+  if (is_tls) {
+    auto context = transport::TlsContext::make(tls_settings(configuration_.tls));
+    if (!context) {
+      return context.error();
+    }
+    options.make_stream = [context = *context](int socket) { return context->make_stream(socket); };
+  }
   std::vector<transport::ShardThread*> shards;
   for (const auto& shard : shards_) {
     shards.push_back(shard.get());
   }
-  auto listener = std::make_unique<transport::Listener>(
-      std::move(shards),
-      transport::ListenerOptions{.address = wanted.address,
-                                 .port = wanted.port,
-                                 .backlog = static_cast<int>(configuration_.listen_backlog),
-                                 .no_delay = configuration_.tcp_nodelay,
-                                 .keep_alive = configuration_.tcp_keepalive});
+  auto listener = std::make_unique<transport::Listener>(std::move(shards), std::move(options));
   if (auto opened = listener->open(); !opened) {
-    return fail(opened.error().text + "; --port chooses another one (0: any free one)");
+    return fail(opened.error().text + (is_tls ? "; --tls-port" : "; --port") +
+                " chooses another one (0: any free one)");
   }
-  spdlog::info("started TCP listener on {}", transport::to_text(listener->endpoint()));
+  spdlog::info("started {} listener on {}", is_tls ? "TLS" : "TCP",
+               transport::to_text(listener->endpoint()));
   listeners_.push_back(std::move(listener));
   return {};
 }
 
 std::string Broker::ready_line() const {
-  std::string amqp;
+  std::string plain;
+  std::string tls;
   for (const auto& listener : listeners_) {
-    amqp += (amqp.empty() ? "" : ",") + transport::to_text(listener->endpoint());
+    std::string& list = listener->is_tls() ? tls : plain;
+    list += (list.empty() ? "" : ",") + transport::to_text(listener->endpoint());
   }
-  return "ready amqp=" + (amqp.empty() ? "off" : amqp) + " management=off";
+  return "ready amqp=" + (plain.empty() ? "off" : plain) + " management=off" +
+         (tls.empty() ? "" : " amqps=" + tls);
+}
+
+void Broker::set_alarms(bool memory, bool disk) {
+  for (const auto& shard : shards_) {
+    shard->post(
+        [shard = shard.get(), memory, disk] { shard->connections().set_alarm(memory, disk); });
+  }
 }
 
 void Broker::topology_committed(model::TopologyTicket up_to, storage::Outcome outcome) {
@@ -188,6 +227,7 @@ void Broker::stop() {
   if (store_ == nullptr) {
     return;
   }
+  resources_.stop();
   close_listeners();
   close_connections();
   commit_what_waits();

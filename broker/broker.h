@@ -11,6 +11,7 @@
 #include "broker/connection/connection_settings.h"
 #include "broker/model/reply_consumers.h"
 #include "broker/model/topology.h"
+#include "broker/resource_monitor.h"
 #include "broker/transport/listener.h"
 #include "broker/transport/mailboxes.h"
 #include "broker/transport/shard_thread.h"
@@ -23,7 +24,7 @@ namespace lepus {
 /// reverse one. Used by one thread.
 class Broker final : public model::TopologyListener {
  public:
-  explicit Broker(Configuration configuration);
+  Broker(Configuration configuration, boost::asio::io_context& context);
   /// Stops if it runs.
   ~Broker() override;
   Broker(const Broker&) = delete;
@@ -48,7 +49,8 @@ class Broker final : public model::TopologyListener {
   Result<void> open_store();
   Result<void> load();
   Result<void> open_listeners();
-  Result<void> open_listener(const Listener& wanted);
+  Result<void> open_listener(const Listener& wanted, bool is_tls);
+  void set_alarms(bool memory, bool disk);
   void close_listeners();
   void close_connections();
   void commit_what_waits();
@@ -65,6 +67,7 @@ class Broker final : public model::TopologyListener {
   std::unique_ptr<transport::MailExchange> mail_;
   std::vector<std::unique_ptr<transport::ShardThread>> shards_;
   std::vector<std::unique_ptr<transport::Listener>> listeners_;
+  ResourceMonitor resources_;
 };
 
 }  // namespace lepus

@@ -38,8 +38,10 @@ void raise_descriptor_limit() {
 
 /// Waits for SIGTERM or SIGINT; from then on a second one ends the process at once.
 void wait_for_stop_signal(boost::asio::io_context& context, boost::asio::signal_set& signals) {
-  signals.async_wait(
-      [](const auto& /*error*/, int number) { spdlog::info("stopping: signal {}", number); });
+  signals.async_wait([&context](const auto& /*error*/, int number) {
+    spdlog::info("stopping: signal {}", number);
+    context.stop();
+  });
   context.run();
   // Not the default action, which a container's first process is spared.
   signals.clear();
@@ -62,7 +64,7 @@ int serve(const Configuration& configuration) {
   boost::asio::signal_set signals(context, SIGTERM, SIGINT);
   spdlog::info("{} starts on node {}, data in {}", version_text(), configuration.node_name,
                configuration.data_dir);
-  Broker broker(configuration);
+  Broker broker(configuration, context);
   if (auto started = broker.start(); !started) {
     spdlog::shutdown();
     return print_error("lepus: " + started.error().text);

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <span>
 
+#include "broker/connection/connection_settings.h"
+
 namespace lepus::transport {
 
 /// How far a read or a write that does not block has come.
@@ -34,6 +36,9 @@ class ByteStream {
   /// Octets were read from the socket that read() has yet to give: the socket need not become
   /// readable for them.
   [[nodiscard]] virtual bool has_buffered_input() const = 0;
+
+  /// For management; only of a TLS stream, once something was read.
+  [[nodiscard]] virtual connection::TlsDescription tls_description() const { return {}; }
 };
 
 /// A TCP socket as it is.

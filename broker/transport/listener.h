@@ -48,6 +48,8 @@ class Listener {
   /// The address that was bound, with the port that was chosen.
   [[nodiscard]] boost::asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
 
+  [[nodiscard]] bool is_tls() const { return options_.is_tls; }
+
  private:
   void accept();
   void accepted(const boost::system::error_code& error, ShardThread& shard,

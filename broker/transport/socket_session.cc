@@ -27,6 +27,7 @@ SocketSession::SocketSession(ShardThread& shard, tcp::socket socket,
 SocketSession::~SocketSession() = default;
 
 void SocketSession::start(connection::PeerDescription peer) {
+  tls_to_describe_ = peer.is_tls;
   connection_ = &shard_.connections().accept(std::move(peer), this);
   wait_readable();
 }
@@ -77,6 +78,10 @@ void SocketSession::read_input() {
     }
     if (result.status == Status::would_block) {
       break;
+    }
+    if (tls_to_describe_) [[unlikely]] {
+      tls_to_describe_ = false;
+      connection_->set_tls(stream_->tls_description());
     }
     connection_->receive(buffer.first(result.bytes));
     total_bytes += result.bytes;

@@ -87,6 +87,7 @@ class SocketSession final
   connection::Connection* connection_ = nullptr;
 
   State state_ = State::open;
+  bool tls_to_describe_ = false;
   bool read_waiting_ = false;
   bool write_waiting_ = false;
   bool broken_ = false;  ///< the socket can't be written
