@@ -77,7 +77,8 @@ void Confirms::drop_front() {
   }
 }
 
-void Confirms::take_answers(std::vector<Answer>& answers) {
+std::size_t Confirms::take_answers(std::vector<Answer>& answers) {
+  const std::size_t answered_count = acked_.size() + nacked_.size();
   drop_front();
   sort_if_needed(acked_);
   sort_if_needed(nacked_);
@@ -99,6 +100,7 @@ void Confirms::take_answers(std::vector<Answer>& answers) {
   if (acked_.capacity() > empty_capacity_max) {
     acked_.shrink_to_fit();
   }
+  return answered_count;
 }
 
 }  // namespace lepus::connection

@@ -27,7 +27,8 @@ class Confirms {
 
   /// What there is to send, folded as RabbitMQ does: multiple=true up to the largest number below the smallest
   /// unconfirmed one and below the smallest of the other kind, the rest singly; a lone ack is never multiple.
-  void take_answers(std::vector<Answer>& answers);
+  /// @return how many publishes they answer for.
+  std::size_t take_answers(std::vector<Answer>& answers);
 
   [[nodiscard]] bool has_answers() const { return !acked_.empty() || !nacked_.empty(); }
   /// Publishes that wait for a queue.

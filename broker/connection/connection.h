@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -111,10 +112,17 @@ class Connection {
   [[nodiscard]] Channel* find_channel(std::uint16_t number);
   /// Skips the handshake: for the in-process client.
   void open_directly(std::string user, std::unique_ptr<model::Access> access);
+  [[nodiscard]] bool is_direct() const { return is_direct_; }
+  void start_handshake_timeout();
   [[nodiscard]] model::ConnectionRow row() const;
   void append_rows(std::vector<model::ChannelRow>& rows) const;
   void append_rows(std::vector<model::ConsumerRow>& rows) const;
+  void add_counters(model::MessageCounters& total) const;
+  void set_transport(TransportSession* transport) { transport_ = transport; }
   [[nodiscard]] TransportSession* transport() const { return transport_; }
+  /// Answers to the deletion of exclusive queues come with channel 0 and this serial.
+  static constexpr std::uint64_t exclusive_delete_serial = UINT64_MAX;
+  void exclusive_queue_deleted();
 
   // ---- for channels and the handshake ----------------------------------------------------------------------------
 
@@ -141,7 +149,18 @@ class Connection {
   /// The pending method with that serial; null if the answer is late.
   [[nodiscard]] PendingMethod* pending(const model::RequestId& request);
   /// The pending method is answered.
-  void finish_pending();
+  PendingMethod finish_pending();
+  /// Appends a whole frame (or nothing) to the output.
+  void send_frame(std::string_view frame);
+  /// A delivery of that owner's queue was appended to the output.
+  void note_delivery(model::ShardIndex owner, std::uint64_t cost) {
+    output_.end_delivery(cost);
+    if (delivered_.empty() || delivered_.back().owner != owner) {
+      delivered_.push_back({owner, 0});
+    }
+    delivered_.back().cost += cost;
+    mark_dirty();
+  }
   /// A message was published to that owner: it may make the connection wait.
   void note_published_to(model::ShardIndex owner) { published_to_ |= std::uint64_t{1} << owner; }
   /// A publish came: blocks under an alarm.
@@ -153,13 +172,26 @@ class Connection {
   [[nodiscard]] bool client_can(std::string_view capability) const;
   [[nodiscard]] bool wants_cancel_notify() const { return consumer_cancel_notify_; }
   /// The transport is told at the end of the turn.
-  void mark_dirty();
+  void mark_dirty() {
+    if (!dirty_) {
+      add_to_dirty();
+    }
+  }
   /// The channel has confirms to write at the end of the turn.
   void mark_confirms(std::uint16_t channel);
 
  private:
   friend class Handshake;
 
+  /// Deliveries of one owner in a row that are in the output.
+  struct Delivered {
+    model::ShardIndex owner = 0;
+    std::uint64_t cost = 0;
+  };
+
+  void add_to_dirty();
+  void report_drained();
+  [[nodiscard]] bool is_paused() const;
   std::size_t parse(std::string_view input);
   void parse_kept();
   [[nodiscard]] bool may_parse() const;
@@ -173,15 +205,16 @@ class Connection {
   void open_channel(const amqp::Frame& frame);
   void handle_close();
   void finish_client_close();
-  void handle_update_secret(const amqp::ConnectionUpdateSecret& method);
   /// No frame; the socket is closed in a while (failed logins).
   void refuse_silently();
-  void close_channels(bool orderly);
+  void send_close(const amqp::ProtocolError& error);
+  void close_channels();
+  /// @return how many answers are to be waited for.
   std::size_t delete_exclusive_queues(bool with_answers);
-  void schedule(std::int64_t at_ms);
+  void schedule_deadline(std::int64_t after_ms);
   void start_heartbeats();
   void check_heartbeats(std::int64_t now_ms);
-  void release_memory();
+  [[nodiscard]] std::string_view state_name() const;
 
   const model::ConnectionId id_;
   ShardConnections& host_;
@@ -191,15 +224,17 @@ class Connection {
 
   State state_ = State::awaiting_protocol_header;
   SocketWish socket_wish_ = SocketWish::keep;
-  bool dirty_ = false;
+  bool dirty_ = false;      ///< in the host's list
+  bool resumable_ = false;  ///< in the host's list
   bool gone_ = false;  ///< on_socket_closed() was called
-  bool parsing_ = false;
-  bool confirms_marked_ = false;
+  bool counted_ = false;  ///< in ConnectionCounts
+  bool is_direct_ = false;
   bool input_refused_ = false;  ///< a frame error: nothing more is read, not even close-ok
 
   amqp::FrameParser parser_;
   std::string kept_;  ///< half a frame, or more while paused
   OutgoingBuffer output_;
+  std::deque<Delivered> delivered_;
 
   // Negotiated.
   std::uint32_t frame_max_bytes_ = amqp::frame_min_bytes;
@@ -207,15 +242,13 @@ class Connection {
   std::uint16_t heartbeat_s_ = 0;
   bool consumer_cancel_notify_ = false;
   bool connection_blocked_ = false;  ///< the client knows connection.blocked
-  bool authentication_failure_close_ = false;
   std::string user_;
   std::string mechanism_;
   std::string client_properties_;  ///< an encoded table
   std::unique_ptr<model::Access> access_;
 
   boost::unordered_flat_map<std::uint16_t, std::unique_ptr<Channel>> channels_;
-  std::uint16_t last_number_ = 0;
-  Channel* last_channel_ = nullptr;
+  Channel* last_channel_ = nullptr;  ///< found last
   std::vector<std::uint16_t> confirming_channels_;
   std::vector<std::shared_ptr<model::QueueRecord>> exclusive_queues_;
 
@@ -236,6 +269,7 @@ class Connection {
   std::uint64_t received_at_check_ = 0;
   std::uint64_t sent_at_check_ = 0;
   std::uint8_t silent_checks_ = 0;
+  static constexpr std::uint8_t silent_checks_max = 2;
 
   std::uint64_t received_bytes_ = 0;
   std::uint64_t received_count_ = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <queue>
 #include <string_view>
@@ -9,9 +10,12 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "broker/base/clock.h"
+#include "broker/connection/confirms.h"
 #include "broker/connection/connection.h"
 #include "broker/connection/connection_settings.h"
+#include "broker/connection/direct_reply_to.h"
 #include "broker/connection/outgoing_buffer.h"
+#include "broker/model/connection_counts.h"
 #include "broker/model/operations.h"
 #include "broker/model/reply_consumers.h"
 #include "broker/model/route_cache.h"
@@ -28,7 +32,10 @@ struct ShardConnectionsEnvironment {
   const Clock* clock = nullptr;
   model::Topology* topology = nullptr;
   model::ReplyConsumers* reply_consumers = nullptr;  ///< shared by all shards
+  model::ConnectionCounts* counts = nullptr;         ///< shared by all shards
   const ConnectionSettings* settings = nullptr;
+  /// For names of direct reply-to; empty: the system's source.
+  std::function<std::uint64_t()> random_number;
 };
 
 /// The connections of one shard, and what the shard's queues (and other shards') tell them. Belongs to the shard's thread.
@@ -105,6 +112,17 @@ class ShardConnections final : public model::ConnectionHost {
   /// connection.blocked's reason.
   [[nodiscard]] std::string_view alarm_reason() const;
   [[nodiscard]] model::ConsumerId next_consumer_id();
+  /// The clock as of the last look (each read from a socket looks): wall clock, and steady clock in seconds.
+  [[nodiscard]] std::int64_t wall_ms() const { return wall_ms_; }
+  [[nodiscard]] std::uint32_t steady_s() const { return steady_s_; }
+  void look_at_clock();
+  /// Not to be guessed by clients.
+  [[nodiscard]] std::uint64_t random_number();
+  /// Room for send_confirms(), used within one call.
+  [[nodiscard]] std::vector<Confirms::Answer>& confirm_answers() { return confirm_answers_; }
+  /// @return false if the requester is gone; for those of this shard.
+  bool deliver_reply(const ReplyAddress& address, const model::MessagePtr& message);
+  [[nodiscard]] model::ConnectionCounts& counts() { return *environment_.counts; }
   /// connection.start's server_properties, encoded.
   [[nodiscard]] const std::string& server_properties() const { return server_properties_; }
   /// Counters of a channel that goes.
@@ -122,7 +140,7 @@ class ShardConnections final : public model::ConnectionHost {
   };
 
   [[nodiscard]] Channel* find_channel(const model::ChannelRef& channel);
-  [[nodiscard]] PendingMethod* find_pending(const model::RequestId& request, Connection*& connection);
+  [[nodiscard]] PendingMethod* find_pending(const model::RequestId& request, Channel*& channel);
 
   const ShardConnectionsEnvironment environment_;
   model::Shard* shard_ = nullptr;
@@ -141,6 +159,22 @@ class ShardConnections final : public model::ConnectionHost {
   bool memory_alarm_ = false;
   bool disk_alarm_ = false;
   model::MessageCounters closed_channels_;
+  std::int64_t wall_ms_ = 0;
+  std::uint32_t steady_s_ = 0;
+  std::vector<Confirms::Answer> confirm_answers_;
+
+  /// Deliveries whose consumer was gone when they came; given back at the end of the turn, since a queue that is just
+  /// delivering can't be called.
+  struct Undeliverable {
+    model::QueueId queue{};
+    model::ConsumerId consumer = model::ConsumerId::none;
+    model::ConnectionId connection = model::ConnectionId::none;
+    model::MessagePlace place;
+    std::uint64_t window_cost = 0;  ///< 0: it came by basic.get
+    bool no_ack = false;
+  };
+  std::vector<Undeliverable> undeliverable_;
+  void give_back_undeliverable();
 };
 
 }  // namespace lepus::connection

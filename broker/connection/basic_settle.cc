@@ -1,0 +1,138 @@
+#include "broker/connection/channel.h"
+#include "broker/connection/shard_connections.h"
+
+// basic.ack, nack, reject and recover: what becomes of deliveries.
+
+namespace lepus::connection {
+
+void Channel::handle_ack(const amqp::BasicAck& method) {
+  settle(method.delivery_tag.value, method.multiple, model::Settlement::ack);
+}
+
+void Channel::handle_nack(const amqp::BasicNack& method) {
+  settle(method.delivery_tag.value, method.multiple,
+         method.requeue ? model::Settlement::requeue : model::Settlement::reject);
+}
+
+void Channel::handle_reject(const amqp::BasicReject& method) {
+  settle(method.delivery_tag.value, false,
+         method.requeue ? model::Settlement::requeue : model::Settlement::reject);
+}
+
+void Channel::settle(std::uint64_t tag, bool multiple, model::Settlement settlement) {
+  std::vector<UnackedDelivery> deliveries;
+  bool is_known = true;
+  if (!multiple) [[likely]] {
+    UnackedDelivery delivery;
+    is_known = unacked_.take(tag, delivery);
+    if (is_known && mode_ != Mode::transaction) [[likely]] {
+      counters_.ack += settlement == model::Settlement::ack ? 1 : 0;
+      settle_one(delivery, settlement);
+      return;
+    }
+    deliveries.push_back(delivery);
+  } else if (tag == 0) {
+    unacked_.take_all(deliveries);
+  } else {
+    is_known = unacked_.take_up_to(tag, deliveries);
+  }
+  if (!is_known) {
+    fail(amqp::ReplyCode::precondition_failed, "unknown delivery tag " + std::to_string(tag));
+    return;
+  }
+  counters_.ack += settlement == model::Settlement::ack ? deliveries.size() : 0;
+  if (mode_ == Mode::transaction) {
+    const std::size_t cost_bytes = deliveries.size() * Transaction::settlement_cost_bytes;
+    transaction_->settlements.push_back({settlement, std::move(deliveries)});
+    static_cast<void>(charge_transaction(cost_bytes));
+    return;
+  }
+  settle_all(deliveries, settlement);
+}
+
+void Channel::handle_recover(const amqp::BasicRecover& method) {
+  if (recover(method.requeue)) {
+    send(amqp::BasicRecoverOk{});
+  }
+}
+
+void Channel::handle_recover_async(const amqp::BasicRecoverAsync& method) {
+  static_cast<void>(recover(method.requeue));
+}
+
+bool Channel::recover(bool requeue) {
+  if (!requeue) {
+    fail(amqp::ReplyCode::not_implemented, "requeue=false");
+    return false;
+  }
+  std::vector<UnackedDelivery> deliveries;
+  unacked_.take_all(deliveries);
+  settle_all(deliveries, model::Settlement::requeue);
+  return true;
+}
+
+// The queue may deliver the next message before these calls return, so the channel's own lists are changed first.
+
+void Channel::settle_one(const UnackedDelivery& delivery, model::Settlement settlement) {
+  const model::ShardIndex owner = delivery.source->queue->owner;
+  const model::QueueId queue = delivery.source->queue->id;
+  const model::ConsumerId consumer = delivery.source->consumer;
+  drop_outstanding(delivery.source, 1);
+  host().shard().settle_one(owner, queue, consumer, settlement, delivery.place());
+  grant_tokens();
+}
+
+void Channel::settle_all(const std::vector<UnackedDelivery>& deliveries,
+                         model::Settlement settlement) {
+  struct Group {
+    DeliverySource* source = nullptr;
+    model::ShardIndex owner = 0;
+    model::Settle settle;
+  };
+
+  std::vector<Group> groups;
+  boost::unordered_flat_map<DeliverySource*, std::size_t> group_of;
+  std::size_t group = 0;
+  for (const UnackedDelivery& delivery : deliveries) {
+    if (groups.empty() || groups[group].source != delivery.source) {
+      const auto [found, is_new] = group_of.emplace(delivery.source, groups.size());
+      group = found->second;
+      if (is_new) {
+        const model::QueueRecord& queue = *delivery.source->queue;
+        groups.push_back({delivery.source,
+                          queue.owner,
+                          {queue.id, delivery.source->consumer, settlement, {}}});
+      }
+    }
+    groups[group].settle.places.push_back(delivery.place());
+  }
+  for (const Group& each : groups) {
+    drop_outstanding(each.source, each.settle.places.size());
+  }
+  for (Group& each : groups) {
+    host().shard().settle(each.owner, std::move(each.settle));
+  }
+  grant_tokens();
+}
+
+void Channel::drop_outstanding(DeliverySource* source, std::size_t count) {
+  source->outstanding -= count;
+  if (source->consumer != model::ConsumerId::none) {
+    prefetch_.settled(count);
+  } else if (source->outstanding == 0) {
+    get_sources_.erase(source->queue->id);
+    source->ended = true;
+  }
+  if (source->ended && source->outstanding == 0) {
+    delete source;
+  }
+}
+
+void Channel::end_source(DeliverySource* source) {
+  source->ended = true;
+  if (source->outstanding == 0) {
+    delete source;
+  }
+}
+
+}  // namespace lepus::connection

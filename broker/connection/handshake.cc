@@ -1,0 +1,160 @@
+#include "broker/connection/handshake.h"
+
+#include "amqp/method_codec.h"
+#include "broker/connection/channel.h"
+#include "broker/connection/connection.h"
+#include "broker/connection/sasl.h"
+#include "broker/connection/shard_connections.h"
+
+namespace lepus::connection {
+
+namespace {
+
+/// RabbitMQ takes tune-ok's 0 for "no limit" and refuses it where the server has one.
+bool is_within(std::uint32_t value, std::uint32_t smallest, std::uint32_t largest) {
+  return value >= smallest && (largest == 0 || value <= largest);
+}
+
+}  // namespace
+
+void Handshake::start(Connection& connection) {
+  connection.state_ = Connection::State::awaiting_start_ok;
+  connection.send(
+      0, amqp::ConnectionStart{.version_major = 0,
+                               .version_minor = 9,
+                               .server_properties = {connection.host_.server_properties()},
+                               .mechanisms = {sasl_mechanisms},
+                               .locales = {"en_US"}});
+}
+
+void Handshake::handle(Connection& connection, const amqp::Frame& frame) {
+  const bool is_method = frame.channel.value == 0 && frame.type == amqp::FrameType::method;
+  const std::uint32_t key = is_method ? amqp::peek_method_key(frame.payload) : 0;
+  const std::string_view arguments =
+      is_method ? frame.payload.substr(amqp::method_ids_bytes) : std::string_view{};
+  if (connection.state_ == Connection::State::awaiting_start_ok) {
+    amqp::ConnectionStartOk method;
+    if (key == amqp::method_key<amqp::ConnectionStartOk> &&
+        amqp::decode_arguments(arguments, method)) {
+      handle_start_ok(connection, method);
+      return;
+    }
+  } else if (connection.state_ == Connection::State::awaiting_tune_ok) {
+    amqp::ConnectionTuneOk method;
+    if (key == amqp::method_key<amqp::ConnectionTuneOk> &&
+        amqp::decode_arguments(arguments, method)) {
+      handle_tune_ok(connection, method);
+      return;
+    }
+  } else {
+    amqp::ConnectionOpen method;
+    if (key == amqp::method_key<amqp::ConnectionOpen> &&
+        amqp::decode_arguments(arguments, method)) {
+      handle_open(connection, method);
+      return;
+    }
+    if (key == amqp::method_key<amqp::ConnectionClose>) {
+      connection.handle_close();
+      return;
+    }
+    connection.fail({amqp::ReplyCode::channel_error,
+                     "unexpected method in connection state opening",
+                     is_method ? amqp::peek_method_id(frame.payload) : amqp::MethodId{}});
+    return;
+  }
+  connection.refuse_silently();
+}
+
+void Handshake::refuse_input(Connection& connection, const amqp::ProtocolError& error) {
+  connection.input_refused_ = true;
+  connection.fail(error);
+}
+
+void Handshake::handle_start_ok(Connection& connection, const amqp::ConnectionStartOk& method) {
+  connection.client_properties_ = std::string{method.client_properties.bytes};
+  connection.mechanism_ = std::string{method.mechanism};
+  connection.consumer_cancel_notify_ = connection.client_can("consumer_cancel_notify");
+  connection.connection_blocked_ = connection.client_can("connection.blocked");
+  const auto credentials = parse_sasl_response(method.mechanism, method.response.bytes);
+  if (!credentials) {
+    connection.refuse_silently();
+    return;
+  }
+  const auto user = connection.host_.topology().authenticate(
+      credentials->user, credentials->password, connection.peer_.is_loopback);
+  if (!user) {
+    refuse_login(connection);
+    return;
+  }
+  connection.user_ = user->name;
+  connection.state_ = Connection::State::awaiting_tune_ok;
+  const ConnectionSettings& settings = connection.host_.settings();
+  connection.send(0, amqp::ConnectionTune{.channel_max = settings.channel_max,
+                                          .frame_max = settings.frame_max_bytes,
+                                          .heartbeat = settings.heartbeat_s});
+}
+
+void Handshake::refuse_login(Connection& connection) {
+  if (!connection.client_can("authentication_failure_close")) {
+    connection.refuse_silently();
+    return;
+  }
+  connection.send_close({amqp::ReplyCode::access_refused,
+                         "Login was refused using authentication mechanism " +
+                             connection.mechanism_ + ". For details see the broker logfile.",
+                         {}});
+}
+
+void Handshake::handle_tune_ok(Connection& connection, const amqp::ConnectionTuneOk& method) {
+  const ConnectionSettings& settings = connection.host_.settings();
+  if (!is_within(method.frame_max, settings.frame_max_bytes == 0 ? 0 : amqp::frame_min_bytes,
+                 settings.frame_max_bytes) ||
+      !is_within(method.channel_max, settings.channel_max == 0 ? 0 : 1, settings.channel_max)) {
+    connection.refuse_silently();
+    return;
+  }
+  connection.frame_max_bytes_ = method.frame_max;
+  connection.parser_.set_frame_max_bytes(method.frame_max);
+  connection.channel_max_ =
+      method.channel_max == 0 ? std::uint16_t{UINT16_MAX} : method.channel_max;
+  connection.heartbeat_s_ = method.heartbeat;
+  connection.state_ = Connection::State::awaiting_open;
+  connection.start_heartbeats();
+}
+
+/// In RabbitMQ's order: limit of the vhost, limit of the user, existence and access.
+void Handshake::handle_open(Connection& connection, const amqp::ConnectionOpen& method) {
+  ShardConnections& host = connection.host_;
+  const std::string& user = connection.user_;
+  const std::string_view vhost = method.virtual_host;
+  const auto refuse = [&](const std::string& text) {
+    connection.fail({amqp::ReplyCode::not_allowed, text, amqp::id_of_method<amqp::ConnectionOpen>});
+  };
+  const auto described = host.topology().find_vhost(vhost);
+  if (described && described->max_connections && *described->max_connections >= 0 &&
+      host.counts().connections_of_vhost(vhost) >= *described->max_connections) {
+    refuse("access to vhost '" + std::string{vhost} + "' refused for user '" + user +
+           "': connection limit (" + std::to_string(*described->max_connections) +
+           ") is reached");
+    return;
+  }
+  const auto limits = host.topology().find_user(user);
+  if (limits && limits->limits.max_connections && *limits->limits.max_connections >= 0 &&
+      host.counts().of_user(user).connections >= *limits->limits.max_connections) {
+    refuse("connection refused for user '" + user + "': user connection limit (" +
+           std::to_string(*limits->limits.max_connections) + ") is reached");
+    return;
+  }
+  if (const auto error = host.topology().check_vhost_access(user, vhost)) {
+    connection.fail({error->code, error->text, amqp::id_of_method<amqp::ConnectionOpen>});
+    return;
+  }
+  connection.access_ = host.topology().make_access(user, vhost);
+  host.counts().add_connection(vhost, user, 1);
+  connection.counted_ = true;
+  connection.state_ = Connection::State::running;
+  connection.deadline_ms_ = Connection::never_ms;
+  connection.send(0, amqp::ConnectionOpenOk{});
+}
+
+}  // namespace lepus::connection

@@ -1,0 +1,327 @@
+#include "broker/connection/shard_connections.h"
+
+#include <random>
+#include <utility>
+
+#include "broker/base/assert.h"
+#include "broker/connection/channel.h"
+#include "broker/connection/server_properties.h"
+
+namespace lepus::connection {
+
+ShardConnections::ShardConnections(const ShardConnectionsEnvironment& environment)
+    : environment_(environment),
+      routes_(*environment.topology),
+      server_properties_(encode_server_properties(*environment.settings)) {
+  look_at_clock();
+}
+
+ShardConnections::~ShardConnections() = default;
+
+// ---- for the transport ---------------------------------------------------------------------------------------------
+
+Connection& ShardConnections::accept(PeerDescription peer, TransportSession* transport) {
+  const std::uint64_t serial = next_connection_++;
+  const model::ConnectionId id = model::make_connection_id(environment_.index, serial);
+  auto& connection = connections_[static_cast<std::uint64_t>(id)];
+  connection = std::make_unique<Connection>(id, *this, std::move(peer), transport);
+  connection->start_handshake_timeout();
+  return *connection;
+}
+
+void ShardConnections::remove(Connection& connection) {
+  connection.on_socket_closed();
+  if (last_ == &connection) {
+    last_ = nullptr;
+  }
+  std::erase(dirty_, &connection);
+  std::erase(resumable_, &connection);
+  connections_.erase(static_cast<std::uint64_t>(connection.id()));
+}
+
+void ShardConnections::resume() {
+  give_back_undeliverable();
+  for (Connection* connection : std::exchange(resumable_, {})) {
+    connection->resumable_ = false;
+    connection->resume();
+  }
+}
+
+void ShardConnections::end_turn() {
+  // A session may cause answers for others (the in-process client does), which are told as well.
+  for (std::size_t index = 0; index < dirty_.size(); ++index) {
+    Connection& connection = *dirty_[index];
+    connection.end_turn();
+    connection.dirty_ = false;
+    if (connection.transport() != nullptr) {
+      connection.transport()->connection_changed();
+    }
+  }
+  dirty_.clear();
+}
+
+bool ShardConnections::has_pending_work() const {
+  return !dirty_.empty() || !resumable_.empty() || !undeliverable_.empty();
+}
+
+void ShardConnections::tick() {
+  look_at_clock();
+  const std::int64_t now_ms = clock().steady_ms();
+  while (!timers_.empty() && timers_.top().at_ms <= now_ms) {
+    const Timer timer = timers_.top();
+    timers_.pop();
+    const auto found = connections_.find(timer.connection);
+    if (found == connections_.end() || found->second->scheduled_ms_ != timer.at_ms) {
+      continue;  // It is gone, or has an earlier entry that brought a new one.
+    }
+    Connection& connection = *found->second;
+    connection.scheduled_ms_ = Connection::never_ms;
+    schedule(connection, connection.tick(now_ms));
+  }
+}
+
+std::int64_t ShardConnections::next_tick_ms() const {
+  return timers_.empty() ? Connection::never_ms : timers_.top().at_ms;
+}
+
+void ShardConnections::schedule(Connection& connection, std::int64_t at_ms) {
+  if (at_ms < connection.scheduled_ms_) {
+    connection.scheduled_ms_ = at_ms;
+    timers_.push({at_ms, static_cast<std::uint64_t>(connection.id())});
+  }
+}
+
+void ShardConnections::set_alarm(bool memory, bool disk) {
+  const bool was_alarm = alarm();
+  memory_alarm_ = memory;
+  disk_alarm_ = disk;
+  if (was_alarm && !alarm()) {
+    for (const auto& [id, connection] : connections_) {
+      connection->alarm_changed();
+    }
+  }
+}
+
+std::string_view ShardConnections::alarm_reason() const {
+  if (memory_alarm_ && disk_alarm_) {
+    return "low on disk & memory";
+  }
+  return memory_alarm_ ? "low on memory" : "low on disk";
+}
+
+void ShardConnections::close_all(std::string_view text) {
+  for (const auto& [id, connection] : connections_) {
+    connection->close(amqp::ReplyCode::connection_forced, text);
+  }
+}
+
+void ShardConnections::look_at_clock() {
+  wall_ms_ = clock().wall_ms();
+  steady_s_ = static_cast<std::uint32_t>(clock().steady_ms() / 1000);
+}
+
+std::uint64_t ShardConnections::random_number() {
+  if (environment_.random_number) {
+    return environment_.random_number();
+  }
+  std::random_device source;
+  return std::uint64_t{source()} << 32U | source();
+}
+
+model::ConsumerId ShardConnections::next_consumer_id() {
+  constexpr unsigned serial_bits = 56;
+  return model::ConsumerId{std::uint64_t{environment_.index} << serial_bits | next_consumer_++};
+}
+
+void ShardConnections::mark_dirty(Connection& connection) { dirty_.push_back(&connection); }
+
+void ShardConnections::mark_resumable(Connection& connection) {
+  if (!connection.resumable_) {
+    connection.resumable_ = true;
+    resumable_.push_back(&connection);
+  }
+}
+
+// ---- for management ------------------------------------------------------------------------------------------------
+
+Connection* ShardConnections::find(model::ConnectionId id) {
+  if (last_ != nullptr && last_->id() == id) [[likely]] {
+    return last_;
+  }
+  const auto found = connections_.find(static_cast<std::uint64_t>(id));
+  if (found == connections_.end()) {
+    return nullptr;
+  }
+  return last_ = found->second.get();
+}
+
+void ShardConnections::append_rows(std::vector<model::ConnectionRow>& rows) const {
+  for (const auto& [id, connection] : connections_) {
+    if (!connection->is_direct()) {
+      rows.push_back(connection->row());
+    }
+  }
+}
+
+void ShardConnections::append_rows(std::vector<model::ChannelRow>& rows) const {
+  for (const auto& [id, connection] : connections_) {
+    if (!connection->is_direct()) {
+      connection->append_rows(rows);
+    }
+  }
+}
+
+void ShardConnections::append_rows(std::vector<model::ConsumerRow>& rows) const {
+  for (const auto& [id, connection] : connections_) {
+    if (!connection->is_direct()) {
+      connection->append_rows(rows);
+    }
+  }
+}
+
+model::MessageCounters ShardConnections::total_counters() const {
+  model::MessageCounters total = closed_channels_;
+  for (const auto& [id, connection] : connections_) {
+    connection->add_counters(total);
+  }
+  return total;
+}
+
+// ---- what queues tell ----------------------------------------------------------------------------------------------
+
+Channel* ShardConnections::find_channel(const model::ChannelRef& channel) {
+  Connection* connection = find(channel.connection);
+  return connection == nullptr ? nullptr : connection->find_channel(channel.channel);
+}
+
+PendingMethod* ShardConnections::find_pending(const model::RequestId& request, Channel*& channel) {
+  Connection* connection = find(request.channel.connection);
+  if (connection == nullptr) {
+    return nullptr;
+  }
+  channel = connection->find_channel(request.channel.channel);
+  return channel == nullptr ? nullptr : connection->pending(request);
+}
+
+void ShardConnections::deliver(model::Deliver&& delivery) {
+  Channel* channel = find_channel(delivery.channel);
+  if (channel != nullptr && channel->deliver(delivery)) [[likely]] {
+    return;
+  }
+  undeliverable_.push_back({delivery.queue, delivery.consumer, delivery.channel.connection,
+                            delivery.place, model::delivery_cost_bytes(*delivery.message),
+                            delivery.no_ack});
+}
+
+void ShardConnections::give_back_undeliverable() {
+  for (const Undeliverable& each : std::exchange(undeliverable_, {})) {
+    const auto queue = topology().find_queue(each.queue);
+    if (each.window_cost != 0 && find(each.connection) != nullptr) {
+      if (queue) {
+        shard_->send_to_owner(queue->owner,
+                              model::OutputDrained{each.connection, each.window_cost});
+      } else {
+        shard_->output_drained(each.connection, each.window_cost);
+      }
+    }
+    if (queue && !each.no_ack) {
+      shard_->settle_one(queue->owner, each.queue, each.consumer, model::Settlement::requeue,
+                         each.place);
+    }
+  }
+}
+
+void ShardConnections::confirmed(model::Confirmed&& confirmed) {
+  if (Channel* channel = find_channel(confirmed.channel)) {
+    channel->confirmed(confirmed.numbers, confirmed.refused);
+  }
+}
+
+void ShardConnections::started(model::Started&& answer) {
+  Channel* channel = nullptr;
+  if (PendingMethod* pending = find_pending(answer.request, channel)) {
+    channel->started(*pending, std::move(answer));
+  }
+}
+
+void ShardConnections::done(model::Done&& answer) {
+  Channel* channel = nullptr;
+  if (PendingMethod* pending = find_pending(answer.request, channel)) {
+    channel->done(*pending, std::move(answer));
+  }
+}
+
+void ShardConnections::counted(model::Counted&& answer) {
+  if (answer.request.serial == Connection::exclusive_delete_serial) {
+    if (Connection* connection = find(answer.request.channel.connection)) {
+      connection->exclusive_queue_deleted();
+    }
+    return;
+  }
+  Channel* channel = nullptr;
+  if (PendingMethod* pending = find_pending(answer.request, channel)) {
+    channel->counted(*pending, std::move(answer));
+  }
+}
+
+void ShardConnections::got(model::Got&& answer) {
+  Channel* channel = nullptr;
+  if (PendingMethod* pending = find_pending(answer.request, channel)) {
+    channel->got(*pending, std::move(answer));
+  } else if (answer.message) {
+    // The channel is gone; without no-ack the message waits for its ack. (With it the queue knows no such delivery.)
+    undeliverable_.push_back({answer.queue, model::ConsumerId::none,
+                              answer.request.channel.connection, answer.place, 0, false});
+  }
+}
+
+void ShardConnections::consumer_cancelled(model::ConsumerCancelled&& notice) {
+  if (Channel* channel = find_channel(notice.channel)) {
+    channel->consumer_cancelled(notice.consumer);
+  }
+}
+
+void ShardConnections::token_requested(model::TokenRequest&& request) {
+  if (Channel* channel = find_channel(request.channel)) {
+    channel->token_requested(request.consumer);
+  }
+}
+
+void ShardConnections::tokens_returned(model::TokenReturn&& tokens) {
+  if (Channel* channel = find_channel(tokens.channel)) {
+    channel->tokens_returned(tokens.consumer, tokens.count);
+  }
+}
+
+bool ShardConnections::deliver_reply(const ReplyAddress& address,
+                                     const model::MessagePtr& message) {
+  Channel* channel = find_channel(address.channel);
+  return channel != nullptr && channel->deliver_reply(address, message);
+}
+
+void ShardConnections::direct_reply(model::DirectReply&& reply) {
+  static_cast<void>(deliver_reply({reply.channel, reply.key}, reply.message));
+}
+
+void ShardConnections::close_connection(model::CloseConnection&& request) {
+  if (Connection* connection = find(request.connection)) {
+    connection->close(amqp::ReplyCode::connection_forced, request.text);
+  }
+}
+
+void ShardConnections::owner_congested(model::OwnerCongested&& notice) {
+  const std::uint64_t owner = std::uint64_t{1} << notice.owner;
+  if (notice.congested) {
+    congested_owners_ |= owner;
+    return;  // Seen by whoever publishes to it next.
+  }
+  congested_owners_ &= ~owner;
+  for (const auto& [id, connection] : connections_) {
+    if ((connection->published_to_ & owner) != 0) {
+      connection->published_to_ &= ~owner;
+      mark_resumable(*connection);
+    }
+  }
+}
+
+}  // namespace lepus::connection

@@ -1,0 +1,83 @@
+#include "broker/connection/channel.h"
+#include "broker/connection/shard_connections.h"
+
+// tx.select, commit and rollback. Publishes are checked and routed when they come and go to their queues at the commit;
+// settlements leave the list of unacked deliveries when they come, and a rollback puts them back.
+
+namespace lepus::connection {
+
+void Channel::handle_tx_select(const amqp::TxSelect&) {
+  if (mode_ == Mode::confirm) {
+    fail(amqp::ReplyCode::precondition_failed, "cannot switch from confirm to tx mode");
+    return;
+  }
+  if (mode_ == Mode::plain) {
+    mode_ = Mode::transaction;
+    transaction_ = std::make_unique<Transaction>();
+  }
+  send(amqp::TxSelectOk{});
+}
+
+bool Channel::check_transactional() {
+  if (mode_ == Mode::transaction) {
+    return true;
+  }
+  fail(amqp::ReplyCode::precondition_failed, "channel is not transactional");
+  return false;
+}
+
+bool Channel::charge_transaction(std::size_t bytes) {
+  transaction_->bytes += bytes;
+  if (transaction_->bytes <= Transaction::bytes_max) {
+    return true;
+  }
+  fail(amqp::ReplyCode::content_too_large,
+       "transaction is larger than " + std::to_string(Transaction::bytes_max) + " bytes");
+  return false;
+}
+
+void Channel::handle_tx_commit(const amqp::TxCommit&) {
+  if (!check_transactional()) {
+    return;
+  }
+  Transaction transaction = std::exchange(*transaction_, Transaction{});
+  connection_.wait(new_pending(PendingMethod::Kind::commit));
+  for (HeldPublish& held : transaction.publishes) {
+    publish_to(held.queues, std::move(held.message), held.mandatory);
+  }
+  for (const HeldSettlement& held : transaction.settlements) {
+    settle_all(held.deliveries, held.settlement);
+  }
+  finish_commit_if_answered();
+}
+
+void Channel::finish_commit_if_answered() {
+  const PendingMethod* pending = connection_.pending();
+  if (confirms_.unconfirmed() != 0 || pending == nullptr || pending->channel != number_ ||
+      pending->kind != PendingMethod::Kind::commit) {
+    return;
+  }
+  std::vector<Confirms::Answer> answers;
+  static_cast<void>(confirms_.take_answers(answers));
+  const bool refused = std::any_of(answers.begin(), answers.end(),
+                                   [](const Confirms::Answer& answer) { return answer.refused; });
+  const PendingMethod finished = connection_.finish_pending();
+  if (refused) {
+    fail(finished, {amqp::ReplyCode::precondition_failed, "partial tx completion"});
+  } else {
+    send(amqp::TxCommitOk{});
+  }
+}
+
+void Channel::handle_tx_rollback(const amqp::TxRollback&) {
+  if (!check_transactional()) {
+    return;
+  }
+  const Transaction transaction = std::exchange(*transaction_, Transaction{});
+  for (const HeldSettlement& held : transaction.settlements) {
+    unacked_.put_back(held.deliveries);
+  }
+  send(amqp::TxRollbackOk{});
+}
+
+}  // namespace lepus::connection
