@@ -1,0 +1,307 @@
+#include "broker/model/queue.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "broker/base/limits.h"
+
+namespace lepus::model {
+namespace {
+
+using testing::ElementsAre;
+
+class ManualClock final : public Clock {
+ public:
+  [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
+  [[nodiscard]] std::int64_t wall_ms() const override { return now_ms; }
+  std::int64_t now_ms = 1'000'000;
+};
+
+/// Remembers what the queue asks of its shard, in the words of the test.
+class FakeHost final : public QueueHost {
+ public:
+  [[nodiscard]] const Clock& clock() const override { return manual_clock; }
+  void deliver(Deliver&& delivery) override { deliveries.push_back(std::move(delivery)); }
+  void add_pending(PendingRow&& row) override { rows.push_back(std::move(row)); }
+  void progress_changed(Queue&, bool) override {}
+  void start_read(Queue&, Priority, storage::PositionRange, std::size_t, std::uint64_t) override {}
+  void dead_letter(const Queue&, MessagePtr message, DeadLetterReason reason) override {
+    letters.emplace_back(message->body(), reason);
+  }
+  void request_token(TokenRequest&& request) override { token_requests.push_back(request); }
+  void return_tokens(TokenReturn&& tokens) override { returned_tokens += tokens.count; }
+  void consumer_cancelled(ConsumerCancelled&& notice) override { cancelled.push_back(notice.consumer); }
+  void got(Got&& answer) override { gets.push_back(std::move(answer)); }
+  OutputWindow* output_window(ConnectionId) override { return &window; }
+  void set_timer(Queue&, std::int64_t at_ms) override { timer_at_ms = at_ms; }
+  void queue_ended(Queue&) override { ended = true; }
+  void read_fault(const Queue&, std::string_view what) override { faults.emplace_back(what); }
+
+  /// "consumer:body", in order, since the last call.
+  std::vector<std::string> take_deliveries() {
+    std::vector<std::string> result;
+    for (const Deliver& delivery : deliveries) {
+      result.push_back(std::to_string(static_cast<std::uint64_t>(delivery.consumer)) + ":" +
+                       std::string(delivery.message->body()) + (delivery.redelivered ? "!" : ""));
+    }
+    settled_view = std::move(deliveries);
+    deliveries.clear();
+    return result;
+  }
+
+  ManualClock manual_clock;
+  OutputWindow window{.available_bytes = limits::output_window_bytes_max};
+  std::vector<Deliver> deliveries;
+  std::vector<Deliver> settled_view;  ///< of the last take_deliveries()
+  std::vector<PendingRow> rows;
+  std::vector<std::pair<std::string, DeadLetterReason>> letters;
+  std::vector<TokenRequest> token_requests;
+  std::uint32_t returned_tokens = 0;
+  std::vector<ConsumerId> cancelled;
+  std::vector<Got> gets;
+  std::vector<std::string> faults;
+  std::int64_t timer_at_ms = 0;
+  bool ended = false;
+};
+
+class QueueTest : public testing::Test {
+ protected:
+  Queue& make(QueueSettings settings = {}, bool auto_delete = false) {
+    auto record = std::make_shared<QueueRecord>();
+    record->id = QueueId{1};
+    record->vhost = "/";
+    record->name = "q";
+    record->auto_delete = auto_delete;
+    record->settings = std::move(settings);
+    queue_ = std::make_unique<Queue>(std::move(record), host_);
+    return *queue_;
+  }
+
+  PublishAnswer publish(std::string_view body, Message::Traits traits = {}) {
+    traits.published_ms = host_.manual_clock.now_ms;
+    auto message = Message::create("", "q", {"\0\0", 2}, body.size(), traits);
+    message->append_body(body);
+    return queue_->publish(std::move(message), {});
+  }
+
+  void consume(std::uint64_t id, std::uint16_t prefetch = 0, bool no_ack = false,
+               std::int32_t priority = 0) {
+    ConsumerSpecification specification;
+    specification.id = ConsumerId{id};
+    specification.channel = {ConnectionId{1}, static_cast<std::uint16_t>(id)};
+    specification.prefetch_count = prefetch;
+    specification.no_ack = no_ack;
+    specification.priority = priority;
+    ASSERT_FALSE(queue_->check_consumer(specification));
+    queue_->start_consumer(specification);
+  }
+
+  /// Settles the n-th delivery of the last take_deliveries().
+  void settle(std::size_t n, Settlement settlement) {
+    const Deliver& delivery = host_.settled_view.at(n);
+    queue_->settle(delivery.consumer, settlement, {&delivery.place, 1});
+  }
+
+  FakeHost host_;
+  std::unique_ptr<Queue> queue_;
+};
+
+TEST_F(QueueTest, DeliversRoundRobinToConsumersWithCredit) {
+  make();
+  consume(1, 1);
+  consume(2, 2);
+  for (const char* body : {"a", "b", "c", "d"}) {
+    publish(body);
+  }
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:a", "2:b", "2:c"));
+  settle(0, Settlement::ack);
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:d"));
+  queue_->check_invariants();
+}
+
+TEST_F(QueueTest, ARequeuedMessageGoesToItsOldPlaceAndIsFlagged) {
+  make();
+  for (const char* body : {"a", "b", "c"}) {
+    publish(body);
+  }
+  consume(1, 2);
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:a", "1:b"));
+  const MessagePlace places[] = {host_.settled_view[0].place, host_.settled_view[1].place};
+  queue_->settle(ConsumerId{1}, Settlement::requeue, places);
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:a!", "1:b!"));
+}
+
+TEST_F(QueueTest, LowerConsumerPrioritiesWaitUntilHigherOnesAreAtTheirPrefetch) {
+  make();
+  consume(1, 0, false, 0);
+  consume(2, 1, false, 10);
+  publish("a");
+  publish("b");
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("2:a", "1:b"));
+}
+
+TEST_F(QueueTest, TheSingleActiveConsumerGetsAllAndTheNextTakesOver) {
+  make({.single_active_consumer = true});
+  consume(1);
+  consume(2);
+  publish("a");
+  publish("b");
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:a", "1:b"));
+  queue_->cancel_consumer(ConsumerId{1});
+  publish("c");
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("2:c"));
+}
+
+TEST_F(QueueTest, AnExclusiveConsumerIsRefusedBesideOthersAndRefusesThem) {
+  make();
+  ConsumerSpecification exclusive{.id = ConsumerId{9}, .exclusive = true};
+  consume(1);
+  auto error = queue_->check_consumer(exclusive);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->text, "queue 'q' in vhost '/' in exclusive use");
+  queue_->cancel_consumer(ConsumerId{1});
+  EXPECT_FALSE(queue_->check_consumer(exclusive));
+  queue_->start_consumer(exclusive);
+  EXPECT_TRUE(queue_->check_consumer({.id = ConsumerId{2}}));
+}
+
+TEST_F(QueueTest, AConnectionWithoutRoomGetsNothingMoreUntilItsOutputHasLeft) {
+  make();
+  consume(1, 0, true);
+  host_.window.available_bytes = 1;
+  publish("a");
+  publish("b");
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:a"));
+  host_.window.available_bytes = limits::output_window_bytes_max;
+  ASSERT_EQ(host_.window.stalled.size(), 1U);
+  host_.window.stalled.clear();
+  queue_->window_opened(*queue_->consumers().all().front());
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:b"));
+}
+
+TEST_F(QueueTest, AChannelLimitedConsumerAsksForATokenAndGivesUnusedOnesBack) {
+  make();
+  ConsumerSpecification limited{.id = ConsumerId{1}, .channel_limited = true};
+  queue_->start_consumer(limited);
+  EXPECT_TRUE(host_.token_requests.empty()) << "nothing to deliver, nothing to ask for";
+  publish("a");
+  ASSERT_EQ(host_.token_requests.size(), 1U);
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre());
+  queue_->grant_tokens(ConsumerId{1}, 3);
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:a"));
+  EXPECT_EQ(host_.returned_tokens, 2U);
+}
+
+TEST_F(QueueTest, PrioritiesGoFirstAndHigherOnesThanTheMaximumCountAsIt) {
+  make({.max_priority = 5});
+  publish("low");
+  publish("nine", {.priority = 9});
+  publish("five", {.priority = 5});
+  consume(1);
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:nine", "1:five", "1:low"));
+}
+
+TEST_F(QueueTest, AnExpiredMessageAtTheHeadIsDeadLetteredAndNeverDelivered) {
+  make({.message_ttl_ms = 100});
+  publish("old");
+  host_.manual_clock.now_ms += 60;
+  publish("young");
+  host_.manual_clock.now_ms += 50;
+  consume(1);
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:young"));
+  EXPECT_THAT(host_.letters, ElementsAre(std::pair{"old", DeadLetterReason::expired}));
+}
+
+TEST_F(QueueTest, TheTimerDropsWhatExpiresWithoutAnyConsumer) {
+  make({.message_ttl_ms = 100});
+  publish("a");
+  EXPECT_EQ(host_.timer_at_ms, host_.manual_clock.now_ms + 100);
+  host_.manual_clock.now_ms += 100;
+  queue_->on_timer();
+  EXPECT_EQ(queue_->ready_count(), 0U);
+}
+
+TEST_F(QueueTest, AZeroTtlMessageReachesAWaitingConsumerOnly) {
+  make({.message_ttl_ms = 0});
+  publish("lost");
+  EXPECT_EQ(queue_->ready_count(), 0U);
+  consume(1);
+  publish("kept");
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:kept"));
+}
+
+TEST_F(QueueTest, MaxLengthDropsTheOldest) {
+  make({.max_length = 2});
+  for (const char* body : {"a", "b", "c"}) {
+    EXPECT_EQ(publish(body), PublishAnswer::taken);
+  }
+  EXPECT_THAT(host_.letters, ElementsAre(std::pair{"a", DeadLetterReason::maxlen}));
+  EXPECT_EQ(queue_->ready_count(), 2U);
+}
+
+TEST_F(QueueTest, RejectPublishRefusesTheNewest) {
+  make({.max_length = 1, .overflow = QueueSettings::Overflow::reject_publish});
+  EXPECT_EQ(publish("a"), PublishAnswer::taken);
+  EXPECT_EQ(publish("b"), PublishAnswer::refused);
+  EXPECT_TRUE(host_.letters.empty());
+}
+
+TEST_F(QueueTest, AnAutoDeleteQueueEndsWithItsLastConsumerButNotBefore) {
+  make({}, true);
+  EXPECT_FALSE(host_.ended);
+  consume(1);
+  consume(2);
+  queue_->cancel_consumer(ConsumerId{1});
+  EXPECT_FALSE(host_.ended);
+  queue_->cancel_consumer(ConsumerId{2});
+  EXPECT_TRUE(host_.ended);
+}
+
+TEST_F(QueueTest, GetTakesOneAndTellsWhatIsLeft) {
+  make();
+  publish("a");
+  publish("b");
+  queue_->get({nullptr, false, {}});
+  ASSERT_EQ(host_.gets.size(), 1U);
+  EXPECT_EQ(host_.gets[0].message->body(), "a");
+  EXPECT_EQ(host_.gets[0].message_count, 1U);
+  queue_->get({nullptr, true, {}});
+  queue_->get({nullptr, true, {}});
+  EXPECT_EQ(host_.gets[2].message, nullptr);
+}
+
+TEST_F(QueueTest, PurgeKeepsWhatIsUnacked) {
+  make();
+  publish("a");
+  publish("b");
+  consume(1, 1);
+  EXPECT_EQ(queue_->purge(), 1U);
+  EXPECT_EQ(queue_->unacked_count(), 1U);
+  EXPECT_EQ(queue_->ready_count(), 0U);
+}
+
+TEST_F(QueueTest, TheDeliveryLimitDeadLettersInsteadOfReturning) {
+  make({.delivery_limit = 1});
+  publish("a");
+  consume(1);
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:a"));
+  settle(0, Settlement::requeue);
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:a!"));
+  settle(0, Settlement::requeue);
+  EXPECT_THAT(host_.letters, ElementsAre(std::pair{"a", DeadLetterReason::delivery_limit}));
+}
+
+TEST_F(QueueTest, EndingCancelsTheConsumersAndTakesLaterPublishesSilently) {
+  make();
+  consume(1);
+  queue_->end();
+  EXPECT_THAT(host_.cancelled, ElementsAre(ConsumerId{1}));
+  EXPECT_EQ(publish("late"), PublishAnswer::taken);
+  EXPECT_TRUE(host_.deliveries.empty());
+}
+
+}  // namespace
+}  // namespace lepus::model
