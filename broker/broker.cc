@@ -128,6 +128,7 @@ Result<void> Broker::load() {
                                           .store = store_.get(),
                                           .topology = topology_.get(),
                                           .reply_consumers = &reply_consumers_,
+                                          .connection_counts = &connection_counts_,
                                           .settings = &connection_settings_,
                                           .mail = mail_.get()}));
   }

@@ -9,6 +9,7 @@
 #include "broker/base/result.h"
 #include "broker/configuration.h"
 #include "broker/connection/connection_settings.h"
+#include "broker/model/connection_counts.h"
 #include "broker/model/reply_consumers.h"
 #include "broker/model/topology.h"
 #include "broker/resource_monitor.h"
@@ -62,6 +63,7 @@ class Broker final : public model::TopologyListener {
   const transport::SystemClock clock_;
   connection::ConnectionSettings connection_settings_;
   model::ReplyConsumers reply_consumers_;
+  model::ConnectionCounts connection_counts_;
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<model::Topology> topology_;
   std::unique_ptr<transport::MailExchange> mail_;

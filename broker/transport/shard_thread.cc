@@ -24,6 +24,7 @@ ShardThread::ShardThread(const ShardThreadEnvironment& environment)
                     .clock = &clock_,
                     .topology = environment.topology,
                     .reply_consumers = environment.reply_consumers,
+                    .counts = environment.connection_counts,
                     .settings = environment.settings}),
       shard_(std::make_unique<model::Shard>(model::ShardEnvironment{
           .index = environment.index,

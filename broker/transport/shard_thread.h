@@ -21,6 +21,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include "broker/connection/shard_connections.h"
+#include "broker/model/connection_counts.h"
 #include "broker/model/reply_consumers.h"
 #include "broker/model/shard.h"
 #include "broker/transport/mailboxes.h"
@@ -36,6 +37,7 @@ struct ShardThreadEnvironment {
   storage::Store* store = nullptr;
   model::Topology* topology = nullptr;
   model::ReplyConsumers* reply_consumers = nullptr;
+  model::ConnectionCounts* connection_counts = nullptr;
   const connection::ConnectionSettings* settings = nullptr;
   MailExchange* mail = nullptr;
 };

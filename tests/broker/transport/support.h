@@ -38,6 +38,7 @@ class TestBroker final : public model::TopologyListener {
                                                                .store = store_.get(),
                                                                .topology = &topology_,
                                                                .reply_consumers = &reply_consumers_,
+                                                               .connection_counts = &connection_counts_,
                                                                .settings = &settings_,
                                                                .mail = &mail_}));
       shards_.back()->shard().load(recovered);
@@ -91,6 +92,7 @@ class TestBroker final : public model::TopologyListener {
   SystemClock clock_;
   connection::ConnectionSettings settings_;
   model::ReplyConsumers reply_consumers_;
+  model::ConnectionCounts connection_counts_;
   std::unique_ptr<storage::Store> store_;
   model::Topology topology_;
   MailExchange mail_;
