@@ -26,6 +26,7 @@ Consumer::Consumer(int socket, WorkerContext& context, const RunOptions& options
     : Endpoint(socket, context),
       auto_ack_(options.auto_ack),
       stamped_(options.stamped()),
+      in_flight_limited_(options.in_flight != 0),
       ack_every_(options.ack_every),
       channels_(options.channels + 1) {
   for (std::size_t index = 0; index < queues.size(); ++index) {
@@ -48,6 +49,9 @@ std::int64_t Consumer::pump(std::int64_t turn_ns) {
         context_.counters.first_delivery_ns.set(static_cast<std::uint64_t>(received_ns_));
       }
       last_delivery_ns_ = received_ns_;
+      if (in_flight_limited_) {
+        context_.state.delivered.fetch_add(read_count_, std::memory_order_relaxed);
+      }
       context_.counters.delivered.add(std::exchange(read_count_, 0));
       context_.counters.last_delivery_ns.set(static_cast<std::uint64_t>(received_ns_));
     }

@@ -39,6 +39,7 @@ class Consumer final : public Endpoint {
 
   bool auto_ack_;
   bool stamped_;
+  bool in_flight_limited_;
   std::uint64_t ack_every_;
   std::vector<Channel> channels_;
   /// The basic.consume frames, until they are sent.

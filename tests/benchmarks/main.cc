@@ -55,6 +55,8 @@ void add_load_options(CLI::App& app, RunOptions& options) {
   app.add_option("--batch-bytes", options.batch_bytes, "octets handed to one send()");
   app.add_option("--duration", options.duration_s, "seconds to publish");
   app.add_option("--messages", options.messages, "messages to publish; without --duration");
+  app.add_option("--in-flight", options.in_flight,
+                 "messages published and not yet delivered; 0 is no limit");
   app.add_option("--consumer-delay", options.consumer_delay_s,
                  "seconds by which consumers start later");
   app.add_flag("--consume-after-publish,!--consume-at-once", options.consume_after_publish);

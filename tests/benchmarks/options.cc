@@ -56,6 +56,7 @@ void fanout_100(RunOptions& options) {
   options.auto_ack = true;
   options.queues = 100;
   options.consumers = 100;
+  options.in_flight = 100;
 }
 
 void drain(RunOptions& options) {
@@ -84,7 +85,8 @@ const std::vector<Scenario>& scenarios() {
       {"single-confirm", "1 publisher that waits for each confirm, 1 KiB, persistent, no consumer",
        single_confirm},
       {"many-confirm", "200 such publishers", many_confirm},
-      {"fanout-100", "1 publisher, fanout to 100 queues with a consumer each, 16 B, transient",
+      {"fanout-100",
+       "1 publisher, fanout to 100 queues with a consumer each, 16 B, 100 publishes in flight",
        fanout_100},
       {"drain", "as persistent-1k, consumed only when everything is published", drain},
       {"rate-20k", "as persistent-1k at 20,000 messages/s, each acked by itself: latency",
@@ -117,6 +119,9 @@ Result<void> check(const RunOptions& options) {
   }
   if (!options.auto_ack && options.prefetch != 0 && options.ack_every > options.prefetch) {
     return fail("--ack-every above --prefetch: the broker would wait for ever");
+  }
+  if (options.in_flight != 0 && (options.consumers == 0 || options.consume_after_publish)) {
+    return fail("--in-flight needs consumers from the start");
   }
   if (options.tick_us == 0 || options.rate_per_second < 0) {
     return fail("--tick-us is at least 1, and --rate not negative");

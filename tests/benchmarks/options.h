@@ -51,6 +51,10 @@ struct RunOptions {
   /// Unconfirmed messages per publisher and channel; 0 is no confirms at all.
   std::size_t confirm_window = 0;
 
+  /// Messages of all publishers that were published and not yet delivered; 0 is no limit. For
+  /// brokers that do not slow publishers down before their queues are long.
+  std::uint64_t in_flight = 0;
+
   bool persistent = false;
   bool durable = false;
   /// Sent as x-queue-type if not empty.

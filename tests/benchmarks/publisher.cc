@@ -15,16 +15,21 @@ namespace lepus::benchmarks {
 namespace {
 
 constexpr std::int64_t start_poll_ns = 500'000;
+constexpr std::int64_t in_flight_poll_ns = 300'000;
+/// How much later than the end a message leaves that was due before it.
+constexpr std::int64_t grace_ns = 200'000'000;
 constexpr std::int64_t idle_ns = 100'000'000;
 
 }  // namespace
 
 Publisher::Publisher(int socket, WorkerContext& context, const RunOptions& options,
-                     PublishBuffer buffer, Pace pace, std::uint64_t messages)
+                     PublishBuffer buffer, Pace pace, std::uint64_t messages,
+                     InFlightShare in_flight)
     : Endpoint(socket, context),
       buffer_(std::move(buffer)),
       pace_(pace),
       messages_(messages == 0 ? UINT64_MAX : messages),
+      in_flight_(in_flight),
       stamped_(options.stamped()),
       channels_(options.channels) {
   if (options.confirms()) {
@@ -60,8 +65,10 @@ bool Publisher::may_send(std::int64_t turn_ns) const {
     return false;
   }
   const std::int64_t end_ns = context_.state.publish_end_ns.load(std::memory_order_relaxed);
-  return turn_ns < end_ns &&
-         (pace_.interval_ns == 0 || start_ns_ + pace_.due_ns(prepared_) < end_ns);
+  if (pace_.interval_ns == 0) {
+    return turn_ns < end_ns;
+  }
+  return turn_ns - grace_ns < end_ns && start_ns_ + pace_.due_ns(prepared_) < end_ns;
 }
 
 bool Publisher::prepare_batch(std::int64_t turn_ns) {
@@ -70,8 +77,8 @@ bool Publisher::prepare_batch(std::int64_t turn_ns) {
   }
   const std::size_t first = next_message_;
   const std::size_t room = buffer_.count() - first;
-  const auto limit =
-      first + static_cast<std::size_t>(std::min<std::uint64_t>(room, messages_ - prepared_));
+  const auto limit = first + static_cast<std::size_t>(std::min<std::uint64_t>(
+                                 {room, messages_ - prepared_, in_flight_room()}));
   std::size_t message = first;
   std::int64_t stamp_ns = now_ns();
   for (; message < limit; ++message) {
@@ -104,6 +111,15 @@ bool Publisher::prepare_batch(std::int64_t turn_ns) {
   return true;
 }
 
+std::uint64_t Publisher::in_flight_room() const {
+  if (in_flight_.limit == 0) {
+    return UINT64_MAX;
+  }
+  const std::uint64_t delivered =
+      context_.state.delivered.load(std::memory_order_relaxed) / in_flight_.deliveries_per_message;
+  return delivered + in_flight_.limit - std::min(prepared_, delivered + in_flight_.limit);
+}
+
 std::int64_t Publisher::next_turn_ns(std::int64_t turn_ns) const {
   if (readable_) {
     return turn_ns;
@@ -113,6 +129,9 @@ std::int64_t Publisher::next_turn_ns(std::int64_t turn_ns) const {
   }
   if (!trackers_.empty() && !trackers_[next_message_ % channels_].can_send()) {
     return turn_ns + idle_ns;
+  }
+  if (in_flight_room() == 0) {
+    return turn_ns + in_flight_poll_ns;
   }
   return pace_.interval_ns == 0 ? turn_ns : std::max(turn_ns, start_ns_ + pace_.due_ns(prepared_));
 }

@@ -27,12 +27,20 @@ struct Pace {
   }
 };
 
+/// How many of the messages in flight are this publisher's.
+struct InFlightShare {
+  /// 0 is no limit.
+  std::uint64_t limit = 0;
+  /// Deliveries of all consumers that make one message of this publisher.
+  std::uint64_t deliveries_per_message = 1;
+};
+
 /// A connection that publishes, with the channels 1 to n already open (and in confirm mode).
 class Publisher final : public Endpoint {
  public:
-  /// `messages` of 0 is no limit.
+  /// `messages` of 0 is no limit; `in_flight` likewise.
   Publisher(int socket, WorkerContext& context, const RunOptions& options, PublishBuffer buffer,
-            Pace pace, std::uint64_t messages);
+            Pace pace, std::uint64_t messages, InFlightShare in_flight = {});
 
   std::int64_t pump(std::int64_t turn_ns) override;
 
@@ -59,9 +67,13 @@ class Publisher final : public Endpoint {
   [[nodiscard]] bool may_send(std::int64_t turn_ns) const;
   void update_finished();
 
+  /// How many more messages the limit of messages in flight allows.
+  [[nodiscard]] std::uint64_t in_flight_room() const;
+
   PublishBuffer buffer_;
   Pace pace_;
   std::uint64_t messages_;
+  InFlightShare in_flight_;
   bool stamped_;
   std::size_t channels_;
   std::vector<ConfirmTracker> trackers_;

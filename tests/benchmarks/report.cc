@@ -158,6 +158,7 @@ nlohmann::json to_json(const RunOptions& options, const RunResult& result) {
             {"auto_ack", options.auto_ack},
             {"ack_every", options.ack_every},
             {"confirm_window", options.confirm_window},
+            {"in_flight", options.in_flight},
             {"persistent", options.persistent},
             {"durable", options.durable},
             {"queue_type", options.queue_type},

@@ -129,10 +129,16 @@ Result<void> Run::add_publisher(std::size_t index, const Topology& topology) {
   if (options_.messages != 0 && messages == 0) {
     return {};
   }
+  const InFlightShare in_flight{
+      .limit = options_.in_flight == 0
+                   ? 0
+                   : std::max<std::uint64_t>(options_.in_flight / options_.publishers, 1),
+      .deliveries_per_message =
+          std::max<std::size_t>(Topology::copies(options_), 1) * options_.publishers};
   const std::size_t threads = std::min(options_.publisher_threads, options_.publishers);
   Worker& worker = *workers_[index % threads];
   auto publisher = std::make_unique<Publisher>(client->release(), worker.context(), options_,
-                                               std::move(buffer), pace, messages);
+                                               std::move(buffer), pace, messages, in_flight);
   publishers_.push_back(publisher.get());
   worker.add(std::move(publisher));
   return {};

@@ -17,6 +17,8 @@ class RunState {
   std::atomic<std::int64_t> publish_end_ns{INT64_MAX};
   /// Consumers may subscribe.
   std::atomic<bool> consume{false};
+  /// Deliveries so far, counted only with a limit of messages in flight.
+  std::atomic<std::uint64_t> delivered{0};
   /// Workers end.
   std::atomic<bool> stop{false};
 
