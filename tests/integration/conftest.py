@@ -150,9 +150,7 @@ def management(broker):
     """The shared broker's management API as guest."""
     if broker.management_port is None:
         pytest.skip("LEPUS_TEST_MANAGEMENT is not given")
-    client = Management(broker)
-    yield client
-    client.close()
+    return Management(broker)
 
 
 @pytest.fixture

@@ -19,15 +19,14 @@ class Management:
 
     def __init__(self, broker, user="guest", password="guest"):
         self.base = f"{broker.management_url}/api"
-        self._session = requests.Session()
-        self._session.auth = (user, password)
+        self.auth = (user, password)
 
-    def close(self):
-        self._session.close()
-
-    def request(self, verb, segments, **options):
+    def request(self, verb, segments, session=requests, **options):
+        """One request; without a session it has a connection of its own, which a server may close as it likes."""
         path = "/".join(segment(str(part)) for part in segments)
-        return self._session.request(verb, f"{self.base}/{path}", timeout=TIMEOUT_S, **options)
+        return session.request(
+            verb, f"{self.base}/{path}", auth=self.auth, timeout=TIMEOUT_S, **options
+        )
 
     def get(self, *segments, **query):
         """The decoded answer of a GET that must succeed."""
