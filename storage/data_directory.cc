@@ -85,7 +85,7 @@ std::optional<Error> create(const fs::path& path) {
   if (!fs::is_directory(path, error)) {
     return failure(path, "is not a directory");
   }
-  if (::access(path.c_str(), R_OK | W_OK | X_OK) != 0) {
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
     return failure(path,
                    "no permission to read and write it; give it to the broker's user or name "
                    "another with --data-dir");

@@ -12,8 +12,8 @@ namespace lepus::storage {
 struct StoreOptions {
   /// Rows wait in so large a buffer before they become a table, and the dead among them never do.
   /// At most `message_write_buffer_count` of them exist at once.
-  std::size_t message_write_buffer_bytes = std::size_t{32} << 20;
-  int message_write_buffer_count = 2;
+  std::size_t message_write_buffer_bytes = std::size_t{24} << 20;
+  int message_write_buffer_count = 3;
 
   /// The same for transient rows, in the other instance.
   std::size_t transient_write_buffer_bytes = std::size_t{16} << 20;

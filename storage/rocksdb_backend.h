@@ -40,8 +40,12 @@ class RocksdbBackend final : public Backend {
   /// One round of the reclaimer on the caller's thread; for tests, with a reclaim_interval of zero.
   void reclaim() { reclaimer_->run_once(); }
 
-  /// The durable instance; for tests.
-  [[nodiscard]] const RocksdbDatabase& durable() const { return *durable_; }
+  /// The instances and what is known to be dead of the durable one; for tests.
+  [[nodiscard]] RocksdbDatabase& durable() const { return *durable_; }
+
+  [[nodiscard]] RocksdbDatabase& transient() const { return *transient_; }
+
+  [[nodiscard]] const DeadRows& durable_dead() const { return *durable_dead_; }
 
  private:
   RocksdbBackend(DataDirectory directory, StoreOptions options);

@@ -10,14 +10,15 @@
 
 #include "storage/record_format.h"
 #include "storage/rocksdb_filter.h"
+#include "storage/rocksdb_partitioner.h"
 #include "storage/rocksdb_table_rows.h"
 
 namespace lepus::storage {
 
 namespace {
 
-/// Passes on RocksDB's warnings and errors, so that no log file of its own grows in the data
-/// directory.
+/// Passes RocksDB's warnings and errors on as details: what matters of them reaches the backend as
+/// a status. So no log file of its own grows in the data directory.
 class RocksdbLogger final : public rocksdb::Logger {
  public:
   explicit RocksdbLogger(LogSink sink)
@@ -33,10 +34,11 @@ class RocksdbLogger final : public rocksdb::Logger {
     if (level < GetInfoLogLevel() || level > rocksdb::InfoLogLevel::FATAL_LEVEL || !sink_) {
       return;
     }
-    char line[1024];
-    std::vsnprintf(line, sizeof(line), format, arguments);
-    const bool is_error = level >= rocksdb::InfoLogLevel::ERROR_LEVEL;
-    sink_(is_error ? LogLevel::error : LogLevel::warning, std::string("rocksdb: ") + line);
+    char text[1024];
+    std::vsnprintf(text, sizeof(text), format, arguments);
+    std::string line = std::string("rocksdb: ") + text;
+    line.erase(line.find_last_not_of('\n') + 1);
+    sink_(LogLevel::debug, std::move(line));
   }
 
  private:
@@ -84,7 +86,9 @@ rocksdb::ColumnFamilyOptions record_family_options(const RocksdbSetup& setup,
                                                    std::size_t write_buffer_bytes) {
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = write_buffer_bytes;
-  options.max_write_buffer_number = 2;
+  // A full log switches every family's buffer at once, empty ones too, and writers wait while there
+  // are this many.
+  options.max_write_buffer_number = 4;
   options.compression = rocksdb::kNoCompression;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(setup)));
   return options;
@@ -98,7 +102,14 @@ rocksdb::ColumnFamilyOptions message_family_options(const RocksdbSetup& setup,
   rocksdb::ColumnFamilyOptions options = record_family_options(setup, write_buffer_bytes);
   options.max_write_buffer_number = setup.options.message_write_buffer_count;
   options.target_file_size_base = setup.options.table_bytes;
-  options.max_bytes_for_level_base = setup.options.table_bytes * 4;
+  // Rows are written once and read once: many runs beside each other are cheaper than merging them
+  // early.
+  constexpr int runs_max = 8;
+  options.level0_file_num_compaction_trigger = runs_max;
+  options.level0_slowdown_writes_trigger = 4 * runs_max;
+  options.level0_stop_writes_trigger = 6 * runs_max;
+  options.max_bytes_for_level_base = write_buffer_bytes * runs_max;
+  options.sst_partitioner_factory = std::make_shared<RocksdbPartitionerFactory>();
   options.compaction_filter_factory = std::make_shared<RocksdbFilterFactory>(std::move(dead_rows));
   options.table_properties_collector_factories.push_back(
       std::make_shared<RocksdbTableRowsCollectorFactory>());

@@ -1,0 +1,208 @@
+// Disks that fill up and files that are damaged.
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include "storage/open_store.h"
+#include "tests/storage/rocksdb_fixture.h"
+
+namespace lepus::storage {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr QueueId queue_1{1};
+
+/// While it lives no file of this process grows beyond a size, as if the disk were full.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t file_bytes_max) {
+    previous_handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &previous_);
+    const rlimit limit{file_bytes_max, previous_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &previous_);
+    std::signal(SIGXFSZ, previous_handler_);
+  }
+
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit previous_{};
+  void (*previous_handler_)(int) = nullptr;
+};
+
+class RocksdbFaultsTest : public RocksdbFixture {
+ protected:
+  void SetUp() override { open(); }
+
+  Outcome commit_large(Position position) {
+    return commit([&](Batch& batch) {
+      put(batch, {queue_1, 0, position}, std::string(1 << 20, 'x'));
+      batch.put_progress(queue_1, progress_with_floor(2, position + 1));
+    });
+  }
+
+  /// The files of the durable instance with this ending, by size; the largest last.
+  std::vector<fs::path> files(const std::string& extension) {
+    std::vector<fs::path> found;
+    for (const fs::directory_entry& entry : fs::directory_iterator(path_ / "store")) {
+      if (entry.path().extension() == extension) {
+        found.push_back(entry.path());
+      }
+    }
+    std::ranges::sort(found, {}, [](const fs::path& file) { return fs::file_size(file); });
+    return found;
+  }
+
+  static void flip_byte(const fs::path& file, std::streamoff offset) {
+    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+    stream.seekg(offset);
+    const char byte = static_cast<char>(stream.get());
+    stream.seekp(offset);
+    stream.put(static_cast<char>(byte ^ 0x40));
+  }
+
+  std::string open_error() {
+    const auto opened = open_rocksdb_store(path_, options_);
+    return opened ? "opened" : opened.error().text;
+  }
+};
+
+TEST_F(RocksdbFaultsTest, AfterAFailedWriteEveryOutcomeIsUnknownAndReadsGoOn) {
+  backend_->recovery_finished({});
+  put_rows(queue_1, 0, 0, 3);
+  {
+    const FullDisk full(std::size_t{256} << 10);
+    EXPECT_EQ(commit_large(3), Outcome::unknown);
+  }
+  EXPECT_EQ(commit([](Batch& batch) { put(batch, {queue_1, 0, 4}, "small"); }), Outcome::unknown);
+  EXPECT_THAT(errors_, SizeIs(1));
+  EXPECT_THAT(errors_[0], HasSubstr("a write to " + path_.string()));
+  std::vector<Position> read;
+  const ReadOutcome outcome =
+      backend_->read({queue_1, 0, {0, 3}, 0, 0},
+                     [&](Position position, bool, std::string_view) { read.push_back(position); });
+  EXPECT_FALSE(outcome.failed);
+  EXPECT_THAT(read, ElementsAre(0, 1, 2));
+}
+
+TEST_F(RocksdbFaultsTest, FailedCommitDeclaresNothingDead) {
+  backend_->recovery_finished({});
+  put_rows(queue_1, 0, 0, 3);
+  {
+    const FullDisk full(std::size_t{256} << 10);
+    EXPECT_EQ(commit_large(3), Outcome::unknown);
+  }
+  EXPECT_EQ(backend_->durable_dead().find(queue_1), nullptr);
+}
+
+TEST_F(RocksdbFaultsTest, WhatWasConfirmedBeforeAFailedWriteIsThereAfterwards) {
+  backend_->recovery_finished({});
+  put_rows(queue_1, 0, 0, 3);
+  {
+    const FullDisk full(std::size_t{256} << 10);
+    EXPECT_EQ(commit_large(3), Outcome::unknown);
+  }
+  backend_->close();
+  backend_.reset();
+  open();
+  EXPECT_FALSE(recovered_.clean_stop);
+  EXPECT_EQ(recovered_.last_numbers.at(0), 1u);
+  EXPECT_THAT(kept(queue_1), ElementsAre(0, 1, 2));
+}
+
+TEST_F(RocksdbFaultsTest, TornEndOfTheLogIsCutOff) {
+  put_rows(queue_1, 0, 0, 3);
+  put_rows(queue_1, 0, 3, 6);
+  backend_.reset();
+  const fs::path log = files(".log").back();
+  fs::resize_file(log, fs::file_size(log) - 5);
+  open();
+  EXPECT_THAT(kept(queue_1), ElementsAre(0, 1, 2));
+  EXPECT_EQ(recovered_.last_numbers.at(0), 1u);
+}
+
+TEST_F(RocksdbFaultsTest, DamageInsideTheLogRefusesTheStart) {
+  for (Position position = 0; position < 50; ++position) {
+    put_rows(queue_1, 0, position, position + 1, 1000);
+  }
+  backend_.reset();
+  flip_byte(files(".log").back(), 20'000);
+  EXPECT_THAT(open_error(), HasSubstr("can't be opened"));
+  EXPECT_THAT(open_error(), HasSubstr("lepus store repair --accept-loss"));
+  EXPECT_THAT(open_error(), Not(HasSubstr("\n")));
+}
+
+TEST_F(RocksdbFaultsTest, MissingTableRefusesTheStart) {
+  put_rows(queue_1, 0, 0, 100, 1000);
+  flush(backend_->durable());
+  backend_.reset();
+  fs::remove(files(".sst").back());
+  EXPECT_THAT(open_error(), HasSubstr("can't be opened"));
+}
+
+TEST_F(RocksdbFaultsTest, MissingLogRefusesTheStart) {
+  commit([](Batch& batch) {
+    put(batch, {queue_1, 0, 0}, "flushed");
+    batch.put_topology("key", "keeps the log");
+  });
+  flush(backend_->durable());
+  put_rows(queue_1, 0, 1, 2, 1000);  // into the next log
+  backend_.reset();
+  std::vector<fs::path> logs = files(".log");
+  ASSERT_THAT(logs, SizeIs(2));
+  std::ranges::sort(logs);
+  fs::remove(logs.front());
+  EXPECT_THAT(open_error(), HasSubstr("can't be opened"));
+}
+
+TEST_F(RocksdbFaultsTest, DamagedTableFailsTheReadAndPassesOnWhatIsGood) {
+  put_rows(queue_1, 0, 0, 1000, 1000);
+  flush(backend_->durable());
+  backend_.reset();
+  const fs::path table = files(".sst").back();
+  flip_byte(table, static_cast<std::streamoff>(fs::file_size(table) / 2));
+  open();
+  std::size_t rows = 0;
+  const ReadOutcome outcome = backend_->read({queue_1, 0, {0, 1000}, 0, 0},
+                                             [&](Position, bool, std::string_view) { rows += 1; });
+  EXPECT_TRUE(outcome.failed);
+  EXPECT_THAT(outcome.error, HasSubstr("Corruption"));
+  EXPECT_GT(rows, 0u);
+  EXPECT_EQ(outcome.covered_below, rows);
+}
+
+TEST_F(RocksdbFaultsTest, DamagedProgressRecordRefusesTheStart) {
+  put_floor(queue_1, 1, 2);
+  const RocksdbDatabase& database = backend_->durable();
+  const NumberBytes key = encode_number(value_of(queue_1));
+  ASSERT_TRUE(database.db()
+                  .Put({}, database.families().progress, {key.data(), key.size()}, "\x01\x07")
+                  .ok());
+  backend_.reset();
+  EXPECT_THAT(open_error(), HasSubstr("progress record"));
+}
+
+TEST_F(RocksdbFaultsTest, SecondBrokerIsRefused) {
+  EXPECT_THAT(open_error(), HasSubstr("in use by another broker"));
+  EXPECT_THAT(errors_, IsEmpty());
+}
+
+}  // namespace
+}  // namespace lepus::storage
