@@ -1,4 +1,5 @@
-"""Fixtures of the integration tests: brokers, connections, child processes, names that are cleaned up."""
+"""Fixtures of the integration tests: brokers, connections, child processes, names that are cleaned
+up."""
 
 import os
 import re
@@ -8,12 +9,13 @@ from pathlib import Path
 
 import pika
 import pytest
+
 from support.broker import REPOSITORY, Broker, ExternalBroker
 from support.management import Management
 from support.program import python_program
 from support.wire import WireConnection
 
-WORK = Path(os.environ.get("LEPUS_TEST_DIRECTORY", REPOSITORY / "build/integration/work"))
+WORK = Path(os.environ.get("LEPUS_TEST_DIRECTORY", REPOSITORY / "build/integration/work")).resolve()
 EXTERNAL_AMQP = os.environ.get("LEPUS_TEST_AMQP")
 EXTERNAL_MANAGEMENT = os.environ.get("LEPUS_TEST_MANAGEMENT")
 
@@ -23,8 +25,8 @@ _live_brokers = []
 def pytest_configure(config):
     if not EXTERNAL_AMQP and not os.access(Broker.binary(), os.X_OK):
         raise pytest.UsageError(
-            f"no broker at {Broker.binary()}: build it (cmake --build --preset release), or name one by "
-            "LEPUS_TEST_BINARY or a running one by LEPUS_TEST_AMQP and LEPUS_TEST_MANAGEMENT"
+            f"no broker at {Broker.binary()}: build it (cmake --build --preset release), or name "
+            "one by LEPUS_TEST_BINARY or a running one by LEPUS_TEST_AMQP and LEPUS_TEST_MANAGEMENT"
         )
 
 
@@ -82,7 +84,8 @@ def shared_broker(work_directory):
 
 @pytest.fixture
 def broker(shared_broker):
-    """The broker of the whole session. A test that brings it down fails, and the next one gets a new one."""
+    """The broker of the whole session. A test that brings it down fails, and the next one gets a
+    new one."""
     if not shared_broker.running:
         shared_broker.start()
     yield shared_broker
@@ -132,7 +135,8 @@ def channel(connect):
 
 @pytest.fixture
 def wire(broker):
-    """Opens raw sockets to the shared broker, closed after the test; keyword options of WireConnection."""
+    """Opens raw sockets to the shared broker, closed after the test; keyword options of
+    WireConnection."""
     connections = []
 
     def open_connection(**options):
@@ -164,7 +168,8 @@ def unique(broker, request):
 def fresh(broker):
     """Deletes queues and exchanges by their fixed names, now and after the test.
 
-    `fresh(queues=[…], exchanges=[…])`: the tutorials' programs use fixed names, and must find nothing there.
+    `fresh(queues=[…], exchanges=[…])`: the tutorials' programs use fixed names, and must find
+    nothing there.
     """
     names = []
 

@@ -1,4 +1,5 @@
-"""aio-pika: robust connections, confirms, iterators, RPC, and coming back after the broker went away."""
+"""aio-pika: robust connections, confirms, iterators, RPC, and coming back after the broker went
+away."""
 
 import asyncio
 
@@ -150,7 +151,8 @@ def test_master_and_worker_pattern(broker, unique):
 
 
 async def restored_after(connection, source, channel, cut):
-    """Consumes `source`, has the connection cut, and checks that consuming and publishing go on by themselves."""
+    """Consumes `source`, has the connection cut, and checks that consuming and publishing go on by
+    themselves."""
     reconnected = asyncio.Event()
     connection.reconnect_callbacks.add(lambda *_: reconnected.set())
     received = asyncio.Queue()

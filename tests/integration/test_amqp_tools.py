@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from support.consuming import take_bodies
 from support.program import Program
 from support.waiting import wait_until

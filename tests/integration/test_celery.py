@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from kombu import Connection, Consumer, Exchange, Queue
+
 from support.program import PROGRAMS, Program
 
 TIMEOUT_S = 30
@@ -104,13 +105,16 @@ def test_killed_worker_gives_its_task_to_another(start_worker, tasks, tmp_path):
 
 
 def test_killed_child_process_is_rejected_and_tried_again(start_worker, tasks, tmp_path):
-    """Only the process that works is killed; the worker requeues the message (reject_on_worker_lost)."""
+    """Only the process that works is killed; the worker requeues the message
+    (reject_on_worker_lost)."""
     worker = start_worker(pool="prefork")
     result = tasks.hold_first.delay(str(tmp_path / "go"))
     match = worker.wait_for_line(r"^working in (\d+) redelivered=False", TIMEOUT_S)
     child = int(match.group(1))
     parent = int(
-        subprocess.run(["ps", "-o", "ppid=", "-p", str(child)], capture_output=True, check=True).stdout
+        subprocess.run(
+            ["ps", "-o", "ppid=", "-p", str(child)], capture_output=True, check=True
+        ).stdout
     )
     assert parent == worker.pid
     os.kill(child, signal.SIGKILL)

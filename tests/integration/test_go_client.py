@@ -1,6 +1,7 @@
 """The Go client's own tests, all of them, run against the broker.
 
-The source of amqp091-go is fetched through the Go module proxy; go.sum's check of its content is the proxy's and
+The source of amqp091-go is fetched through the Go module proxy; go.sum's check of its content is
+the proxy's and
 the go tool's business. On RabbitMQ 3.10.8 all of them pass but those of NOT_ON_A_PLAIN_BROKER.
 """
 
@@ -11,6 +12,7 @@ import subprocess
 from collections import defaultdict
 
 import pytest
+
 from support.broker import REPOSITORY
 
 VERSION = "v1.10.0"
@@ -18,7 +20,7 @@ MODULE = f"github.com/rabbitmq/amqp091-go@{VERSION}"
 
 # Test -> why it does not pass against RabbitMQ as this suite runs it.
 NOT_ON_A_PLAIN_BROKER = {
-    "TestConnection_Close_WhenMemoryAlarmIsActive": "skips itself: it sets the alarm with rabbitmqctl",
+    "TestConnection_Close_WhenMemoryAlarmIsActive": "skips itself: it needs rabbitmqctl",
 }
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
@@ -59,7 +61,14 @@ def source():
 def test_all_of_its_tests(source, broker, test_directory):
     url = f"amqp://{broker.user}:{broker.password}@{broker.host}:{broker.port}/"
     run = subprocess.run(
-        ["go", "tool", "test2json", "./integration.test", "-test.v=test2json", "-test.timeout=300s"],
+        [
+            "go",
+            "tool",
+            "test2json",
+            "./integration.test",
+            "-test.v=test2json",
+            "-test.timeout=300s",
+        ],
         capture_output=True,
         text=True,
         timeout=320,

@@ -6,6 +6,7 @@ import uuid
 import pika
 import pytest
 import requests
+
 from support.management import Management
 from support.waiting import wait_until
 
@@ -25,7 +26,12 @@ def names(management):
 
 
 def publish(management, queue, payload, **changes):
-    body = {"properties": {}, "routing_key": queue, "payload": payload, "payload_encoding": "string"}
+    body = {
+        "properties": {},
+        "routing_key": queue,
+        "payload": payload,
+        "payload_encoding": "string",
+    }
     return management.post("exchanges", "/", "amq.default", "publish", **{**body, **changes})
 
 
@@ -47,7 +53,9 @@ def test_queue_life(management, names):
         "queues", "/", queue, durable=True, arguments={"x-max-length": 10}, expect=(201,)
     )
     assert created.content == b""
-    management.put("queues", "/", queue, durable=True, arguments={"x-max-length": 10}, expect=(204,))
+    management.put(
+        "queues", "/", queue, durable=True, arguments={"x-max-length": 10}, expect=(204,)
+    )
     shown = management.get("queues", "/", queue)
     assert (shown["durable"], shown["auto_delete"], shown["arguments"]) == (
         True,
@@ -57,7 +65,8 @@ def test_queue_life(management, names):
     answer = management.request("PUT", ["queues", "/", queue], json={"durable": False})
     assert error(answer, 400) == (
         "bad_request",
-        f"inequivalent arg 'durable' for queue '{queue}' in vhost '/': received 'false' but current is 'true'",
+        f"inequivalent arg 'durable' for queue '{queue}' in vhost '/': "
+        "received 'false' but current is 'true'",
     )
     management.delete("queues", "/", queue)
     assert error(management.request("GET", ["queues", "/", queue]), 404) == (
@@ -72,7 +81,9 @@ def test_publish_get_and_purge(management, names):
     management.put("queues", "/", queue, durable=True)
     properties = {"delivery_mode": 2, "headers": {"a": 1, "b": ["c"]}, "message_id": "m"}
     for number in range(5):
-        assert publish(management, queue, f"text {number}", properties=properties) == {"routed": True}
+        assert publish(management, queue, f"text {number}", properties=properties) == {
+            "routed": True
+        }
     assert publish(management, f"{queue}.missing", "lost") == {"routed": False}
 
     first, second = get(management, queue, 2, "ack_requeue_true")
@@ -102,7 +113,11 @@ def test_binary_payloads(management, names):
     publish(management, queue, encoded, payload_encoding="base64")
     publish(management, queue, "täxt")
     one, two = get(management, queue, ackmode="ack_requeue_true")
-    assert (one["payload"], one["payload_encoding"], one["payload_bytes"]) == (encoded, "base64", 256)
+    assert (one["payload"], one["payload_encoding"], one["payload_bytes"]) == (
+        encoded,
+        "base64",
+        256,
+    )
     assert (two["payload"], two["payload_encoding"]) == ("täxt", "string")
     one, two = get(management, queue, encoding="base64", truncate=3)
     assert (one["payload"], one["payload_bytes"]) == (base64.b64encode(binary[:3]).decode(), 256)
@@ -112,7 +127,9 @@ def test_binary_payloads(management, names):
 def test_what_management_publishes_clients_get(management, names, channel):
     queue = names("queues")
     management.put("queues", "/", queue, durable=True)
-    publish(management, queue, "hello", properties={"delivery_mode": 2, "content_type": "text/plain"})
+    publish(
+        management, queue, "hello", properties={"delivery_mode": 2, "content_type": "text/plain"}
+    )
     _, properties, body = channel.basic_get(queue, auto_ack=True)
     assert (body, properties.delivery_mode, properties.content_type) == (b"hello", 2, "text/plain")
 
@@ -151,7 +168,9 @@ def test_exchange_and_binding_life(management, names):
     assert management.status(*one) == 404
     management.delete("bindings", "/", "e", other, "q", queue, by_header["properties_key"])
     assert management.get("bindings", "/", "e", other, "q", queue) == []
-    answer = management.request("DELETE", ["exchanges", "/", exchange], params={"if-unused": "true"})
+    answer = management.request(
+        "DELETE", ["exchanges", "/", exchange], params={"if-unused": "true"}
+    )
     assert error(answer, 400)[1] == f"exchange '{exchange}' in vhost '/' in use"
     management.delete("exchanges", "/", exchange)
     assert management.status("exchanges", "/", exchange) == 404
@@ -229,7 +248,9 @@ def test_vhosts_and_permissions(management, broker, vhost, user):
     with pytest.raises(pika.exceptions.ProbableAccessDeniedError):
         pika.BlockingConnection(as_user)
 
-    management.put("permissions", vhost, user, configure="^mine", write="^mine|amq.default", read="^mine")
+    management.put(
+        "permissions", vhost, user, configure="^mine", write="^mine|amq.default", read="^mine"
+    )
     assert management.get("permissions", vhost, user) == {
         "user": user,
         "vhost": vhost,

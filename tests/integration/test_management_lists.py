@@ -3,11 +3,14 @@
 import pika
 import pytest
 import requests
+
 from support.shapes import assert_shape, problems, with_rates
 from support.waiting import wait_until
 
 CONNECTION = {
-    **dict.fromkeys(["name", "node", "host", "peer_host", "vhost", "user", "protocol", "type"], "s"),
+    **dict.fromkeys(
+        ["name", "node", "host", "peer_host", "vhost", "user", "protocol", "type"], "s"
+    ),
     **dict.fromkeys(["user_who_performed_action", "auth_mechanism", "state"], "s"),
     **dict.fromkeys(["port", "peer_port", "connected_at", "channels", "channel_max"], "i"),
     **dict.fromkeys(["frame_max", "timeout", "recv_cnt", "send_cnt", "send_pend"], "i"),
@@ -59,7 +62,8 @@ BINDING = {
 
 
 def shaped(fetch, shape):
-    """Waits until an object has all its fields: statistics come some seconds after the object itself."""
+    """Waits until an object has all its fields: statistics come some seconds after the object
+    itself."""
 
     def probe():
         value = fetch()
@@ -256,16 +260,21 @@ def test_exchanges(management):
     for exchange in management.get("exchanges", "/"):
         assert_shape(exchange, EXCHANGE)
         names[exchange["name"]] = exchange["type"]
-    assert names.items() >= {
-        "": "direct",
-        "amq.direct": "direct",
-        "amq.fanout": "fanout",
-        "amq.headers": "headers",
-        "amq.match": "headers",
-        "amq.topic": "topic",
-        "amq.rabbitmq.trace": "topic",
-    }.items()
-    assert management.get("exchanges", "/", "amq.topic")["user_who_performed_action"] == "rmq-internal"
+    assert (
+        names.items()
+        >= {
+            "": "direct",
+            "amq.direct": "direct",
+            "amq.fanout": "fanout",
+            "amq.headers": "headers",
+            "amq.match": "headers",
+            "amq.topic": "topic",
+            "amq.rabbitmq.trace": "topic",
+        }.items()
+    )
+    assert (
+        management.get("exchanges", "/", "amq.topic")["user_who_performed_action"] == "rmq-internal"
+    )
     assert management.status("exchanges", "/", "nothing") == 404
 
 
@@ -311,7 +320,9 @@ def test_sorting_columns_and_pages(management, connect, unique):
     for name in names:
         channel.queue_declare(name, exclusive=True)
 
-    page = management.get("queues", "/", page=2, page_size=3, name=base, sort="name", columns="name")
+    page = management.get(
+        "queues", "/", page=2, page_size=3, name=base, sort="name", columns="name"
+    )
     assert page["items"] == [{"name": name} for name in names[3:6]]
     counts = {"page": 2, "page_size": 3, "page_count": 3, "item_count": 3, "filtered_count": 7}
     assert counts.items() <= page.items()

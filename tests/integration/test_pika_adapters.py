@@ -1,4 +1,5 @@
-"""pika's BlockingConnection, SelectConnection and AsyncioConnection: the whole life of a connection in each."""
+"""pika's BlockingConnection, SelectConnection and AsyncioConnection: the whole life of a connection
+in each."""
 
 import uuid
 
@@ -6,6 +7,7 @@ import pika
 import pytest
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.adapters.select_connection import SelectConnection
+
 from support.callback_session import TIMEOUT_S, CallbackSession
 from support.consuming import take
 

@@ -1,10 +1,12 @@
-"""The handshake, frames, channels and errors of AMQP 0-9-1 on raw sockets, down to RabbitMQ's texts."""
+"""The handshake, frames, channels and errors of AMQP 0-9-1 on raw sockets, down to RabbitMQ's
+texts."""
 
 import struct
 import time
 
 import pika
 import pytest
+
 from support import wire as amqp
 
 PROTOCOL_ANSWER = b"AMQP\x00\x00\x09\x01"
@@ -255,7 +257,8 @@ def test_frame_that_closes_the_connection(wire, octets, expected):
     connection.open_channel(1)
     connection.send(octets)
     close = amqp.Close.read(connection.expect(0, amqp.CONNECTION_CLOSE))
-    # Ids of undecodable connection methods and properties differ between releases; all else is compared.
+    # Ids of undecodable connection methods and properties differ between releases; all else is
+    # compared.
     if expected[0] == 541:
         close.class_id = close.method_id = 0
     assert close == amqp.Close(*expected)
@@ -348,7 +351,9 @@ def channel_cases():
         "originally declared on another connection or the exclusive property value does not match that of the "
         "original declaration."
     )
-    inequivalent = "PRECONDITION_FAILED - inequivalent arg '{}' for {}: received {} but current is {}"
+    inequivalent = (
+        "PRECONDITION_FAILED - inequivalent arg '{}' for {}: received {} but current is {}"
+    )
     return {
         "passive-queue": (lambda n: amqp.queue_declare(1, n["q"], passive=True), 404, no_queue, 50, 10),
         "passive-exchange": (lambda n: amqp.exchange_declare(1, n["q"], passive=True), 404, f"NOT_FOUND - no {x}", 40, 10),
@@ -384,7 +389,8 @@ def channel_cases():
 
 @pytest.mark.parametrize("case", channel_cases())
 def test_method_that_closes_its_channel_alone(wire, unique, case):
-    """Another channel of the same connection goes on, and the number can be opened again at once."""
+    """Another channel of the same connection goes on, and the number can be opened again at
+    once."""
     make, code, text, class_id, method_id = channel_cases()[case]
     names = {name: unique(name) for name in ("q", "locked", "other", "full", "own")}
     owner, connection = wire().handshake(), wire().handshake()
@@ -421,7 +427,9 @@ def test_long_reply_texts_are_cut(wire):
 def test_methods_after_a_channel_error_are_ignored_until_close_ok(wire, queue):
     connection = wire().handshake()
     connection.open_channel(1)
-    connection.send(amqp.basic_ack(1, 7), amqp.publish(1, "", queue, b"lost"), amqp.queue_declare(1, ""))
+    connection.send(
+        amqp.basic_ack(1, 7), amqp.publish(1, "", queue, b"lost"), amqp.queue_declare(1, "")
+    )
     assert connection.expect_channel_close(1).code == 406
     connection.open_channel(1)
     assert connection.declare_queue(1, queue, passive=True)[1] == 0
@@ -433,7 +441,9 @@ def test_unknown_exchange_type_is_an_error(wire, unique):
     connection.open_channel(1)
     connection.send(amqp.exchange_declare(1, unique(), "no-such-type"))
     close = amqp.Close.read(connection.expect(0, amqp.CONNECTION_CLOSE))
-    assert close == amqp.Close(503, "COMMAND_INVALID - unknown exchange type 'no-such-type'", 40, 10)
+    assert close == amqp.Close(
+        503, "COMMAND_INVALID - unknown exchange type 'no-such-type'", 40, 10
+    )
 
 
 def test_immediate_is_not_implemented(wire):
@@ -472,7 +482,9 @@ def test_socket_cut_in_the_middle_of_everything(wire, queue):
     other.expect(1, amqp.BASIC_CONSUME_OK)
     reader = other.expect(1, amqp.BASIC_DELIVER).arguments
     reader.short_string()
-    assert (reader.long_long(), reader.octet()) == (1, 1), "the first delivery, marked as redelivered"
+    assert (reader.long_long(), reader.octet()) == (1, 1), (
+        "the first delivery, marked as redelivered"
+    )
     other.read_frame()
     assert other.read_frame().payload == b"a"
 
@@ -481,7 +493,8 @@ def test_socket_cut_in_the_middle_of_everything(wire, queue):
 
 
 def test_broker_sends_heartbeats_and_cuts_a_silent_client(wire):
-    """With 1 s: a frame each half second; the socket ends without connection.close after 2 to 3 checks."""
+    """With 1 s: a frame each half second; the socket ends without connection.close after 2 to 3
+    checks."""
     connection = wire().handshake(heartbeat=1)
     heartbeats = 0
     try:
@@ -534,6 +547,8 @@ def test_client_library_heartbeats(connect):
 def test_a_hundred_connections_at_once(broker):
     connections = [pika.BlockingConnection(broker.parameters()) for _ in range(100)]
     channels = [connection.channel() for connection in connections]
-    assert len({channel.queue_declare("", exclusive=True).method.queue for channel in channels}) == 100
+    assert (
+        len({channel.queue_declare("", exclusive=True).method.queue for channel in channels}) == 100
+    )
     for connection in connections:
         connection.close()

@@ -1,8 +1,10 @@
-"""RabbitMQ's tutorial on publisher confirms: one by one, in batches, asynchronously with multiple."""
+"""RabbitMQ's tutorial on publisher confirms: one by one, in batches, asynchronously with
+multiple."""
 
 import pika
 import pytest
 from pika.adapters.select_connection import SelectConnection
+
 from support.callback_session import CallbackSession
 from support.consuming import message_count, take_bodies
 
@@ -67,7 +69,8 @@ def test_in_batches(session, queue):
 
 
 def test_asynchronously(session, queue):
-    """Confirms come while publishing goes on; with and without multiple, each tag is confirmed once."""
+    """Confirms come while publishing goes on; with and without multiple, each tag is confirmed
+    once."""
     session.confirm_delivery()
     count = 20_000
 

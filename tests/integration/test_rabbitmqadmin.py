@@ -1,4 +1,5 @@
-"""RabbitMQ's own command-line program for the management API, from Debian's rabbitmq-server package."""
+"""RabbitMQ's own command-line program for the management API, from Debian's rabbitmq-server
+package."""
 
 import json
 import os
@@ -12,7 +13,8 @@ import pytest
 
 
 def find_program():
-    """The program's path, by the list of the package's files, or else by PATH; None if there is none."""
+    """The program's path, by the list of the package's files, or else by PATH; None if there is
+    none."""
     if shutil.which("dpkg"):
         result = subprocess.run(["dpkg", "-L", "rabbitmq-server"], capture_output=True, text=True)
         for path in result.stdout.split():
@@ -43,7 +45,9 @@ def admin(broker, management, test_directory):
         )
         assert result.returncode == expect, f"{arguments}: {result.stdout} {result.stderr}"
         listing = arguments[0] in ("list", "show", "get")
-        return json.loads(result.stdout) if listing and expect == 0 else result.stdout + result.stderr
+        return (
+            json.loads(result.stdout) if listing and expect == 0 else result.stdout + result.stderr
+        )
 
     return run
 
@@ -74,7 +78,9 @@ def test_declare_publish_get_purge_delete(admin, name):
         assert "Message published" in published
     unrouted = admin("publish", f"exchange={name}", "routing_key=other", "payload=x")
     assert "NOT routed" in unrouted
-    assert "Message published" in admin("publish", f"routing_key={name}", input="from standard input")
+    assert "Message published" in admin(
+        "publish", f"routing_key={name}", input="from standard input"
+    )
 
     (message,) = admin("get", f"queue={name}", "ackmode=ack_requeue_false")
     assert (message["payload"], message["exchange"], message["routing_key"]) == ("one", name, "key")
@@ -114,7 +120,15 @@ def test_close_connection(admin, management, connect, name):
 def test_vhost_user_permission_and_policy(admin, name):
     admin("declare", "vhost", f"name={name}")
     admin("declare", "user", f"name={name}", "password=secret", "tags=management")
-    admin("declare", "permission", f"vhost={name}", f"user={name}", "configure=.*", "write=.*", "read=.*")
+    admin(
+        "declare",
+        "permission",
+        f"vhost={name}",
+        f"user={name}",
+        "configure=.*",
+        "write=.*",
+        "read=.*",
+    )
     admin(
         "--vhost", name, "declare", "policy", "name=limit", "pattern=.*",
         'definition={"max-length": 3}', "apply-to=queues",

@@ -4,6 +4,7 @@ import uuid
 
 import pika
 import pytest
+
 from support.consuming import take
 from support.waiting import wait_until
 
@@ -101,7 +102,8 @@ def test_rpc_server_killed_at_work_is_replaced(broker, connect, fresh, run_progr
 
 
 def test_direct_reply_to(connect, queue):
-    """The requester consumes a queue that needs no declaring; the answer comes straight to its channel."""
+    """The requester consumes a queue that needs no declaring; the answer comes straight to its
+    channel."""
     requester, responder = connect().channel(), connect().channel()
     answers = []
 

@@ -8,6 +8,7 @@ import threading
 
 import pika
 import pytest
+
 from support import wire as amqp
 from support.broker import STOP_TIMEOUT_S, Broker
 from support.program import Program
@@ -37,7 +38,8 @@ def test_sigterm_tells_clients_and_ends_with_status_0(private_broker):
 
 
 def test_sigterm_ends_in_time_with_clients_that_do_not_answer(private_broker):
-    """One that does not answer connection.close, one in the handshake, one that sent nothing, one that floods."""
+    """One that does not answer connection.close, one in the handshake, one that sent nothing, one
+    that floods."""
     broker = private_broker()
     silent = connect(broker)
     half = amqp.WireConnection(broker.host, broker.port)
@@ -140,7 +142,7 @@ def test_bad_options_are_fatal(test_directory, private_broker, options):
     connect(broker).close_gracefully()
 
 
-def test_version():
+def test_version(private_broker):
     result = subprocess.run(
         [Broker.binary(), "--version"], capture_output=True, text=True, timeout=10, check=True
     )

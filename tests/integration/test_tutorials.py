@@ -1,6 +1,7 @@
 """RabbitMQ's Python tutorials one to five, with their names and calls, and what they promise."""
 
 import pika
+
 from support.consuming import message_count, take, take_bodies
 
 
@@ -55,7 +56,8 @@ def test_work_queue_gives_a_killed_workers_task_to_another(broker, channel, fres
 
 
 def test_work_queue_is_fair_with_prefetch_one(broker, channel, fresh, run_program):
-    """While one worker is busy, all other tasks go to the free one, and none waits at the busy one."""
+    """While one worker is busy, all other tasks go to the free one, and none waits at the busy
+    one."""
     fresh(queues=["task_queue"])
     channel.queue_declare(queue="task_queue", durable=True)
     busy = run_program("worker.py", broker.url, "task_queue")
@@ -149,7 +151,12 @@ def test_routing(connect, fresh):
 
     assert take_bodies(channel, errors, 2) == [b"a error", b"a error"]
     messages = take(channel, everything, 4)
-    assert [method.routing_key for method, _, _ in messages] == ["info", "error", "warning", "error"]
+    assert [method.routing_key for method, _, _ in messages] == [
+        "info",
+        "error",
+        "warning",
+        "error",
+    ]
     assert {method.exchange for method, _, _ in messages} == {"direct_logs"}
     assert message_count(channel, errors) == message_count(channel, everything) == 0
 

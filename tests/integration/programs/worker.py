@@ -1,6 +1,7 @@
 """Tutorial two's worker: takes one task at a time from a queue. Usage: worker.py AMQP-URL QUEUE
 
-It says `ready`, `received BODY redelivered=B`, `done BODY`. A task whose body starts with `hold` is worked on
+It says `ready`, `received BODY redelivered=B`, `done BODY`. A task whose body starts with `hold` is
+worked on
 until a line comes on standard input.
 """
 

@@ -74,7 +74,8 @@ class ExternalBroker(Target):
 
 
 class Broker(Target):
-    """A broker process of its own: data directory and log below `directory`, free ports of 127.0.0.1.
+    """A broker process of its own: data directory and log below `directory`, free ports of
+    127.0.0.1.
 
     The ports that the first start chose are kept by later starts.
     """
@@ -91,7 +92,7 @@ class Broker(Target):
     @staticmethod
     def binary():
         chosen = os.environ.get("LEPUS_TEST_BINARY")
-        return Path(chosen) if chosen else REPOSITORY / "build/release/broker/lepus"
+        return Path(chosen).resolve() if chosen else REPOSITORY / "build/release/broker/lepus"
 
     @property
     def pid(self):
@@ -116,7 +117,9 @@ class Broker(Target):
         """Starts the broker and returns when its ready line came."""
         if self.program is not None:
             self.program.close()
-        self.program = Program(self.command(), self.log_path, merge_errors=False)
+        self.program = Program(
+            self.command(), self.log_path, merge_errors=False, directory=self.directory
+        )
         match = self.program.wait_for_line(
             r"^ready amqp=(\S+) management=(\S+)", timeout=START_TIMEOUT_S
         )

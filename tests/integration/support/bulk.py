@@ -1,6 +1,7 @@
 """Publishing and consuming by the hundred thousand on a raw socket, with frames encoded in bulk.
 
-A body starts with its sequence number (8 octets, big endian); the rest is filled with a pattern that the consumer
+A body starts with its sequence number (8 octets, big endian); the rest is filled with a pattern
+that the consumer
 compares, so a message that is cut or mixed up is noticed.
 """
 
@@ -18,7 +19,8 @@ _ACK = struct.Struct(">QB")
 
 
 class BulkConnection:
-    """A connection with one open channel whose socket never blocks: `exchange` sends and receives at once."""
+    """A connection with one open channel whose socket never blocks: `exchange` sends and receives
+    at once."""
 
     def __init__(self, broker, timeout=30.0):
         self.timeout = timeout
@@ -50,7 +52,8 @@ class BulkConnection:
         return not self._outgoing
 
     def exchange(self, octets=None):
-        """Sends what the socket takes, waits for room or data, and returns (buffer, [(kind, start, size)…]).
+        """Sends what the socket takes, waits for room or data, and returns (buffer, [(kind, start,
+        size)…]).
 
         `octets` may only be given while `idle`. The frames' offsets are into the returned buffer.
         """
@@ -98,7 +101,8 @@ def refuse(buffer, kind, start, size):
 
 
 class Encoder:
-    """basic.publish with its content, for bodies of `body_size` octets; only the sequence number differs."""
+    """basic.publish with its content, for bodies of `body_size` octets; only the sequence number
+    differs."""
 
     def __init__(self, exchange, routing_key, body_size, persistent):
         self.filling = bytes(index % 253 for index in range(body_size - _SEQUENCE.size))
@@ -135,7 +139,8 @@ class ConfirmedPublisher:
     def publish(self, sequences, on_confirmed=lambda some: None, on_sending=lambda some: None):
         """Publishes them all and returns when all are confirmed.
 
-        `on_sending` gets each part of `sequences` before it goes out, `on_confirmed` each list of new confirms.
+        `on_sending` gets each part of `sequences` before it goes out, `on_confirmed` each list of
+        new confirms.
         """
         position = 0
         while position < len(sequences) or self.outstanding or not self.bulk.idle:
@@ -193,7 +198,8 @@ def publish_unconfirmed(broker, encoder, first, count, batch=1000):
 
 
 def consume(broker, queue, count, filling, on_message, prefetch=4000):
-    """Takes `count` messages with acks, calling `on_message(sequence, redelivered)` for each in order."""
+    """Takes `count` messages with acks, calling `on_message(sequence, redelivered)` for each in
+    order."""
     bulk = BulkConnection(broker)
     bulk.connection.send(amqp.basic_qos(CHANNEL, prefetch), amqp.basic_consume(CHANNEL, queue, "c"))
     bulk.connection.expect(CHANNEL, amqp.BASIC_QOS_OK)

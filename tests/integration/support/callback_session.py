@@ -1,6 +1,7 @@
 """pika's callback connections (SelectConnection, AsyncioConnection), driven from a test's thread.
 
-The connection's loop runs in a thread of its own. What the test asks for is run there, and what pika reports
+The connection's loop runs in a thread of its own. What the test asks for is run there, and what
+pika reports
 there becomes an item of a queue that the test takes from, each time with a bound.
 """
 
@@ -91,7 +92,8 @@ class CallbackSession:
         return answer.result(TIMEOUT_S)
 
     def confirm_delivery(self):
-        """Confirm mode; each basic.ack and basic.nack comes as (kind, tag, multiple) in `confirmations`."""
+        """Confirm mode; each basic.ack and basic.nack comes as (kind, tag, multiple) in
+        `confirmations`."""
         selected = Future()
 
         def on_confirmation(frame):
@@ -113,7 +115,8 @@ class CallbackSession:
         )
 
     def confirmed(self, outstanding):
-        """Takes confirmations until all tags of the set are acked; returns how many frames that took."""
+        """Takes confirmations until all tags of the set are acked; returns how many frames that
+        took."""
         frames = 0
         while outstanding:
             kind, tag, multiple = self.confirmations.get(timeout=TIMEOUT_S)

@@ -1,8 +1,10 @@
-"""Taking messages with pika's BlockingConnection: as many as are due, never waiting longer than a bound."""
+"""Taking messages with pika's BlockingConnection: as many as are due, never waiting longer than a
+bound."""
 
 
 def take(channel, queue, count, auto_ack=True, timeout=20.0):
-    """The next `count` messages of `queue` as (method, properties, body); the consumer is cancelled after."""
+    """The next `count` messages of `queue` as (method, properties, body); the consumer is cancelled
+    after."""
     messages = []
     for method, properties, body in channel.consume(
         queue, auto_ack=auto_ack, inactivity_timeout=timeout

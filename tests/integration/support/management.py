@@ -15,14 +15,16 @@ def segment(name):
 
 
 class Management:
-    """Requests below /api with HTTP Basic authentication. Paths are given as segments: `get("queues", "/", "q")`."""
+    """Requests below /api with HTTP Basic authentication. Paths are given as segments:
+    `get("queues", "/", "q")`."""
 
     def __init__(self, broker, user="guest", password="guest"):
         self.base = f"{broker.management_url}/api"
         self.auth = (user, password)
 
     def request(self, verb, segments, session=requests, **options):
-        """One request; without a session it has a connection of its own, which a server may close as it likes."""
+        """One request; without a session it has a connection of its own, which a server may close
+        as it likes."""
         path = "/".join(segment(str(part)) for part in segments)
         return session.request(
             verb, f"{self.base}/{path}", auth=self.auth, timeout=TIMEOUT_S, **options
@@ -45,12 +47,16 @@ class Management:
 
     def post(self, *segments, expect=(200, 201, 204), **body):
         answer = self.request("POST", segments, json=body)
-        assert answer.status_code in expect, f"POST {answer.url}: {answer.status_code} {answer.text}"
+        assert answer.status_code in expect, (
+            f"POST {answer.url}: {answer.status_code} {answer.text}"
+        )
         return answer.json() if answer.status_code == 200 else answer
 
     def delete(self, *segments, expect=(204,), headers=None, **query):
         answer = self.request("DELETE", segments, params=query, headers=headers)
-        assert answer.status_code in expect, f"DELETE {answer.url}: {answer.status_code} {answer.text}"
+        assert answer.status_code in expect, (
+            f"DELETE {answer.url}: {answer.status_code} {answer.text}"
+        )
         return answer
 
     def connection_named(self, name):

@@ -1,4 +1,5 @@
-"""Child processes of the tests: started with their own log, watched by their output, ended by pid."""
+"""Child processes of the tests: started with their own log, watched by their output, ended by
+pid."""
 
 import os
 import re
@@ -52,7 +53,8 @@ class Program:
             self._changed.notify_all()
 
     def wait_for_line(self, pattern, timeout=20.0):
-        """Returns the match of the next line that `pattern` is found in, skipping those before it."""
+        """Returns the match of the next line that `pattern` is found in, skipping those before
+        it."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:

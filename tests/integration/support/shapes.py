@@ -1,6 +1,8 @@
-"""Types of the fields of a JSON object, written in short: s text, i integer, n number, b boolean, o object, l list.
+"""Types of the fields of a JSON object, written in short: s text, i integer, n number, b boolean, o
+object, l list.
 
-A `?` after the letter allows null. `with_rates("a", "b")` stands for counters: `a` and `a_details: {"rate": number}`.
+A `?` after the letter allows null. `with_rates("a", "b")` stands for counters: `a` and `a_details:
+{"rate": number}`.
 """
 
 _TYPES = {"s": str, "i": int, "n": (int, float), "b": bool, "o": dict, "l": list}

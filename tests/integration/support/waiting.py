@@ -4,7 +4,8 @@ import time
 
 
 def wait_until(probe, what, timeout=20.0, interval=0.05):
-    """Calls `probe` until its result is true, returns that result; fails with `what` after `timeout` s."""
+    """Calls `probe` until its result is true, returns that result; fails with `what` after
+    `timeout` s."""
     deadline = time.monotonic() + timeout
     while True:
         result = probe()

@@ -1,4 +1,5 @@
-"""AMQP 0-9-1 on a raw socket: an encoder and decoder of the tests' own, so that they can also be wrong on purpose."""
+"""AMQP 0-9-1 on a raw socket: an encoder and decoder of the tests' own, so that they can also be
+wrong on purpose."""
 
 import socket
 import struct
@@ -89,7 +90,9 @@ def body(channel, data):
     return frame(FRAME_BODY, channel, data)
 
 
-def publish(channel, exchange, routing_key, data, persistent=False, mandatory=False, immediate=False):
+def publish(
+    channel, exchange, routing_key, data, persistent=False, mandatory=False, immediate=False
+):
     """The frames of one basic.publish whose body fits into one frame."""
     flags, properties = (0x1000, b"\x02") if persistent else (0, b"")
     return (
@@ -141,7 +144,9 @@ def exchange_declare(
 
 
 def exchange_delete(channel, name, if_unused=False):
-    return method(channel, EXCHANGE_DELETE, b"\x00\x00" + short_string(name) + bits(if_unused, False))
+    return method(
+        channel, EXCHANGE_DELETE, b"\x00\x00" + short_string(name) + bits(if_unused, False)
+    )
 
 
 def queue_bind(channel, queue, exchange, routing_key="", arguments=None):
@@ -393,7 +398,9 @@ class WireConnection:
         self.locales = reader.long_string().decode().split()
         return self
 
-    def start_ok(self, mechanism="PLAIN", response=b"\0guest\0guest", capabilities=None, **properties):
+    def start_ok(
+        self, mechanism="PLAIN", response=b"\0guest\0guest", capabilities=None, **properties
+    ):
         if capabilities is not None:
             properties["capabilities"] = capabilities
         self.send(
@@ -443,9 +450,7 @@ class WireConnection:
 
     def close_gracefully(self):
         self.send(
-            method(
-                0, CONNECTION_CLOSE, struct.pack(">H", 200) + short_string("bye") + b"\0\0\0\0"
-            )
+            method(0, CONNECTION_CLOSE, struct.pack(">H", 200) + short_string("bye") + b"\0\0\0\0")
         )
         while self.read_frame().identifiers != CONNECTION_CLOSE_OK:
             pass
