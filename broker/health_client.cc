@@ -217,8 +217,8 @@ int status(const Request& request, const Configuration& configuration, std::ostr
   }
   out << fmt::format(
       "Runtime\n\nNode name: {}\nCluster name: {}\nRabbitMQ version: 3.13.7\n"
-      "Product: Lepus {}\nNode data directory: {}\n\nListeners\n\n",
-      node, configuration.cluster_name, LEPUS_VERSION, configuration.data_dir);
+      "Product: Lepus {}\n\nListeners\n\n",
+      node, configuration.cluster_name, LEPUS_VERSION);
   return listeners({.command = "listeners", .quiet = true}, configuration, out, error);
 }
 
