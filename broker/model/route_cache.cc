@@ -1,10 +1,10 @@
 #include "broker/model/route_cache.h"
 
 #include <bit>
-#include <functional>
 #include <utility>
 
 #include "broker/base/assert.h"
+#include "broker/model/string_map.h"
 
 namespace lepus::model {
 
@@ -15,10 +15,15 @@ constexpr std::size_t queues_kept_max = std::size_t{1} << 17U;
 
 std::uint64_t hash_of(std::string_view vhost, std::string_view exchange,
                       std::string_view routing_key) {
-  constexpr std::uint64_t spread = 0x9E3779B97F4A7C15;
-  const std::hash<std::string_view> hash;
-  const std::uint64_t names = std::rotl(hash(vhost) * spread, 29) ^ hash(exchange);
-  return (names * spread) ^ hash(routing_key);
+  return hash_text(routing_key, hash_text(exchange, hash_text(vhost, 0)));
+}
+
+bool has_names(const char* names, std::string_view vhost, std::string_view exchange,
+               std::string_view routing_key) {
+  return equal_octets(names, vhost.data(), vhost.size()) &&
+         equal_octets(names + vhost.size(), exchange.data(), exchange.size()) &&
+         equal_octets(names + vhost.size() + exchange.size(), routing_key.data(),
+                      routing_key.size());
 }
 
 /// Keys from CC and BCC make a route that belongs to this message alone. Both names end in "CC",
@@ -30,7 +35,7 @@ bool may_have_extra_keys(std::string_view headers) {
 }  // namespace
 
 RouteCache::RouteCache(const Topology& topology, std::size_t entries)
-    : topology_(topology), entries_(entries), set_mask_(entries / ways - 1) {
+    : topology_(topology), hashes_(entries), entries_(entries), set_mask_(entries / ways - 1) {
   LEPUS_ASSERT(entries >= ways && std::has_single_bit(entries), "sets are chosen by a mask");
 }
 
@@ -44,15 +49,13 @@ const Route& RouteCache::route(std::string_view vhost, std::string_view exchange
   const std::uint64_t hash = hash_of(vhost, exchange, routing_key);
   const std::size_t set = (hash & set_mask_) * ways;
   for (std::size_t way = set; way < set + ways; ++way) {
-    const Entry& entry = entries_[way];
-    if (entry.hash != hash || entry.vhost_bytes != vhost.size() ||
-        entry.exchange_bytes != exchange.size()) {
+    if (hashes_[way] != hash) {
       continue;
     }
-    const std::string_view names = entry.names;
-    if (names.size() == vhost.size() + exchange.size() + routing_key.size() &&
-        names.ends_with(routing_key) && names.starts_with(vhost) &&
-        names.substr(vhost.size(), exchange.size()) == exchange && is_valid(entry.route)) {
+    const Entry& entry = entries_[way];
+    if (entry.vhost_bytes == vhost.size() && entry.exchange_bytes == exchange.size() &&
+        entry.names.size() == vhost.size() + exchange.size() + routing_key.size() &&
+        has_names(entry.names.data(), vhost, exchange, routing_key) && is_valid(entry.route)) {
       return entry.route;
     }
   }
@@ -82,7 +85,7 @@ const Route& RouteCache::keep(std::size_t set, std::uint64_t hash, std::string_v
   // Its own old place, else one that is no longer valid, else any.
   std::size_t place = set + (misses_ % ways);
   for (std::size_t way = set; way < set + ways; ++way) {
-    if (entries_[way].hash == hash || !is_valid(entries_[way].route)) {
+    if (hashes_[way] == hash || !is_valid(entries_[way].route)) {
       place = way;
       break;
     }
@@ -90,7 +93,7 @@ const Route& RouteCache::keep(std::size_t set, std::uint64_t hash, std::string_v
   Entry& entry = entries_[place];
   queues_kept_ -= entry.route.queues.size();
   queues_kept_ += route.queues.size();
-  entry.hash = hash;
+  hashes_[place] = hash;
   entry.vhost_bytes = static_cast<std::uint32_t>(vhost.size());
   entry.exchange_bytes = static_cast<std::uint32_t>(exchange.size());
   entry.names.assign(vhost).append(exchange).append(routing_key);

@@ -18,7 +18,7 @@ namespace lepus::model {
 /// Used by one thread.
 class RouteCache {
  public:
-  /// @param entries  how many routes are kept, about; a power of two, at least 4
+  /// @param entries  how many routes are kept, about; a power of two, at least 8
   explicit RouteCache(const Topology& topology, std::size_t entries = 4096);
 
   /// As Topology::route. The route is valid until the next call.
@@ -30,10 +30,9 @@ class RouteCache {
   [[nodiscard]] std::uint64_t misses() const { return misses_; }
 
  private:
-  static constexpr std::size_t ways = 4;
+  static constexpr std::size_t ways = 8;
 
   struct Entry {
-    std::uint64_t hash = 0;
     std::uint32_t vhost_bytes = 0;
     std::uint32_t exchange_bytes = 0;
     std::string names;  ///< vhost, exchange and routing key in a row
@@ -46,6 +45,8 @@ class RouteCache {
   void make_room(std::size_t queues);
 
   const Topology& topology_;
+  std::vector<std::uint64_t>
+      hashes_;  ///< of the entries; apart, so that a look-up reads one cache line of them
   std::vector<Entry> entries_;
   std::size_t set_mask_ = 0;
   std::size_t queues_kept_ = 0;  ///< in all routes together
