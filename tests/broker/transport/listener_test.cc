@@ -3,7 +3,6 @@
 #include <memory>
 #include <vector>
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -70,30 +69,23 @@ TEST(Listener, WhoComesWhileDescriptorsAreShortIsServedLater) {
   client_before.send(protocol_header);
   EXPECT_EQ(method_of(client_before.receive_frame()), 0x000a000aU);
 
+  ::testing::internal::CaptureStdout();
   boost::asio::io_context context;
   boost::asio::ip::tcp::socket waiting(context);
   waiting.open(boost::asio::ip::tcp::v4());
-  // No descriptor above those in use.
-  const int highest = ::dup(0);
-  ASSERT_GE(highest, 0);
+  // The lowest that is free: none is left below it.
+  const int lowest_free = ::dup(0);
+  ASSERT_GE(lowest_free, 0);
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit low{static_cast<rlim_t>(highest), before.rlim_max};
+  const rlimit low{static_cast<rlim_t>(lowest_free), before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
-  std::vector<int> fillers;
-  for (int filler = ::dup(0); filler >= 0; filler = ::dup(0)) {
-    fillers.push_back(filler);
-  }
-  ::testing::internal::CaptureStdout();
   waiting.connect(broker.endpoint());  // into the backlog
-  // Once more round the first shard's loop, so that it has tried to accept.
+  // Twice round the first shard's loop, so that it has tried to accept.
   broker.shard(0).run([] {}).wait();
   broker.shard(0).run([] {}).wait();
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-  for (const int filler : fillers) {
-    ::close(filler);
-  }
-  ::close(highest);
+  ::close(lowest_free);
   boost::asio::write(waiting, boost::asio::buffer(protocol_header.data(), 8));
   char octet = 0;
   EXPECT_EQ(boost::asio::read(waiting, boost::asio::buffer(&octet, 1)), 1U);

@@ -32,15 +32,15 @@ class TestBroker final : public model::TopologyListener {
     const storage::Recovered recovered = store_->take_recovered();
     EXPECT_TRUE(topology_.load(recovered));
     for (model::ShardIndex index = 0; index < shard_count; ++index) {
-      shards_.push_back(
-          std::make_unique<ShardThread>(ShardThreadEnvironment{.index = index,
-                                                               .shard_count = shard_count,
-                                                               .store = store_.get(),
-                                                               .topology = &topology_,
-                                                               .reply_consumers = &reply_consumers_,
-                                                               .connection_counts = &connection_counts_,
-                                                               .settings = &settings_,
-                                                               .mail = &mail_}));
+      shards_.push_back(std::make_unique<ShardThread>(
+          ShardThreadEnvironment{.index = index,
+                                 .shard_count = shard_count,
+                                 .store = store_.get(),
+                                 .topology = &topology_,
+                                 .reply_consumers = &reply_consumers_,
+                                 .connection_counts = &connection_counts_,
+                                 .settings = &settings_,
+                                 .mail = &mail_}));
       shards_.back()->shard().load(recovered);
     }
     topology_.set_listener(this);
