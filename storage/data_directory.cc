@@ -210,6 +210,23 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
   return directory;
 }
 
+bool DataDirectory::sync() const {
+  const fs::path absolute = fs::absolute(path_).lexically_normal();
+  const File directory(absolute, O_RDONLY | O_DIRECTORY);
+  if (!directory.is_open() || ::fsync(directory.number()) != 0) {
+    return false;
+  }
+  // Those above it may have been created for it; the ones that are not ours need not be readable.
+  for (fs::path above = absolute; above.has_relative_path();) {
+    above = above.parent_path();
+    const File parent(above, O_RDONLY | O_DIRECTORY);
+    if (!parent.is_open() || ::fsync(parent.number()) != 0) {
+      break;
+    }
+  }
+  return true;
+}
+
 DataDirectory::~DataDirectory() {
   if (lock_file_ >= 0) {
     ::close(lock_file_);

@@ -19,6 +19,9 @@ class DataDirectory {
   DataDirectory(DataDirectory&& other) noexcept;
   DataDirectory& operator=(DataDirectory&& other) noexcept;
 
+  /// Makes sure that the names in it, and its own, survive a power cut. False if the disk refuses.
+  [[nodiscard]] bool sync() const;
+
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
   [[nodiscard]] std::filesystem::path durable_path() const { return path_ / "store"; }

@@ -61,6 +61,9 @@ Result<void> RocksdbBackend::open_databases() {
     return transient.error();
   }
   transient_ = std::move(*transient);
+  if (!directory_.sync()) {
+    return fail("data directory " + directory_.path().string() + ": can't be synced");
+  }
   Result<RocksdbRecovered> loaded = load_recovered(*durable_);
   if (!loaded) {
     return loaded.error();

@@ -73,6 +73,8 @@ rocksdb::DBOptions database_options(const RocksdbSetup& setup) {
 rocksdb::BlockBasedTableOptions table_options(const RocksdbSetup& setup) {
   rocksdb::BlockBasedTableOptions options;
   options.block_cache = setup.block_cache;
+  // Indexes count against the cache and have half of it for themselves, so that chunks, which are
+  // read once, don't push them out.
   options.cache_index_and_filter_blocks = true;
   options.cache_index_and_filter_blocks_with_high_priority = true;
   options.block_size = std::size_t{16}

@@ -13,10 +13,8 @@ namespace {
 /// Removes those queues from the list that still have a row in the database.
 rocksdb::Status remove_queues_with_rows(const RocksdbDatabase& database,
                                         std::vector<QueueId>& queues) {
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
   const std::unique_ptr<rocksdb::Iterator> iterator(
-      database.db().NewIterator(options, database.families().messages));
+      database.db().NewIterator({}, database.families().messages));
   std::erase_if(queues, [&](QueueId queue) {
     const MessageKeyBytes first = encode_message_key({queue, 0, 0});
     iterator->Seek(rocksdb::Slice(first.data(), first.size()));

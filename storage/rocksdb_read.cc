@@ -19,8 +19,6 @@ class RowCursor {
         end_(end_key_.data(), end_key_.size()) {
     rocksdb::ReadOptions options;
     options.iterate_upper_bound = &end_;
-    // A chunk is read once; it must not push the indexes out of the cache.
-    options.fill_cache = false;
     options.background_purge_on_iterator_cleanup = true;
     options.readahead_size = readahead_bytes(request);
     iterator_.reset(database.db().NewIterator(options, database.families().messages));

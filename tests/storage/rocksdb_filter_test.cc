@@ -145,7 +145,6 @@ TEST_F(RocksdbFilterTest, DroppingLeavesNoTombstones) {
   put_rows(queue_1, 0, 0, 1000);
   put_floor(queue_1, 990, 1000);
   flush(backend_->durable());
-  compact(backend_->durable());
   rocksdb::TablePropertiesCollection properties;
   ASSERT_TRUE(backend_->durable()
                   .db()
