@@ -142,7 +142,7 @@ class Connection {
   }
 
   /// A hard error: connection.close, after which only close-ok counts.
-  void fail(const amqp::ProtocolError& error);
+  void fail(amqp::ProtocolError error);
   /// A method waits for an answer: the connection is not read until it is there.
   PendingMethod& wait(PendingMethod pending);
   [[nodiscard]] PendingMethod* pending() { return pending_ ? &*pending_ : nullptr; }

@@ -99,7 +99,8 @@ void Connection::open_channel(const amqp::Frame& frame) {
 
 // ---- errors --------------------------------------------------------------------------------------------------------
 
-void Connection::fail(const amqp::ProtocolError& error) {
+// By value: the error may belong to a channel that is released here.
+void Connection::fail(amqp::ProtocolError error) {
   switch (state_) {
     case State::running:
     case State::awaiting_open:

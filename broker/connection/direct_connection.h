@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "amqp/frame_parser.h"
 #include "amqp/frame_writer.h"
@@ -63,6 +64,12 @@ class DirectConnection final : public TransportSession {
     std::string frames;
     amqp::append_method_frame(frames, amqp::ChannelNumber{channel_number}, method);
     enqueue({std::move(frames), nullptr, false});
+  }
+
+  /// Executes a method given as its frame on channel 1. Without a handler: one that is never answered.
+  void execute_frame(std::string frame, Handler handler) {
+    const bool is_answered = handler != nullptr;
+    enqueue({std::move(frame), std::move(handler), is_answered});
   }
 
   /// Publishes, mandatory, and waits for the confirm.
