@@ -1,0 +1,312 @@
+#include "tests/simulation/checker.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace lepus::simulation {
+
+namespace {
+
+constexpr std::size_t body_header_bytes = 24;
+
+char filling(std::uint32_t publisher, std::uint64_t number) {
+  return static_cast<char>('a' + (publisher * 7 + number) % 26);
+}
+
+}  // namespace
+
+std::string to_text(const MessageName& name) {
+  return fmt::format("message {} of publisher {} in q{}", name.number, name.publisher, name.queue);
+}
+
+std::string make_body(std::uint32_t publisher, std::uint64_t number, std::size_t size_bytes) {
+  std::string body = fmt::format("{:08x}{:016x}", publisher, number);
+  body.resize(std::max(size_bytes, body_header_bytes), filling(publisher, number));
+  return body;
+}
+
+bool read_body(std::string_view body, std::uint32_t& publisher, std::uint64_t& number) {
+  if (body.size() < body_header_bytes) {
+    return false;
+  }
+  constexpr int base = 16;
+  std::from_chars(body.data(), body.data() + 8, publisher, base);
+  std::from_chars(body.data() + 8, body.data() + body_header_bytes, number, base);
+  body.remove_prefix(body_header_bytes);
+  return body.find_first_not_of(filling(publisher, number)) == std::string_view::npos;
+}
+
+void Checker::fail(std::string what) {
+  if (violation_.empty()) {
+    violation_ = std::move(what);
+  }
+}
+
+// ---- what clients do -----------------------------------------------------------------------------------------------
+
+std::shared_ptr<ObservedChannel> Checker::channel_opened(const model::ChannelRef& channel) {
+  return channels_[channel] = std::make_shared<ObservedChannel>();
+}
+
+void Checker::channel_closed(const model::ChannelRef& channel) {
+  const auto found = channels_.find(channel);
+  if (found == channels_.end()) {
+    return;
+  }
+  const auto observed = found->second;
+  release_all(*observed);
+  channels_.erase(found);
+}
+
+void Checker::release_all(ObservedChannel& channel) {
+  for (const auto& [consumer, names] : channel.held) {
+    for (const MessageName& name : names) {
+      Message& message = messages_.at(name);
+      message.held = false;
+      held_bytes_[name.queue] -= message.body_bytes;
+    }
+  }
+  channel.held.clear();
+}
+
+void Checker::published(const MessageName& name, bool persistent, std::uint8_t priority,
+                        std::size_t body_bytes) {
+  Message& message = messages_[name];
+  message.persistent = persistent;
+  message.priority = queues_[name.queue].has_priorities ? priority : 0;
+  message.body_bytes = body_bytes;
+  message.published_in_run = run_;
+  message.may_be_gone = removals_[name.queue] > 0;
+}
+
+void Checker::confirmed(const MessageName& name, bool refused) {
+  Message& message = messages_.at(name);
+  if (message.confirmed) {
+    fail("confirmed twice: " + to_text(name));
+  }
+  if (refused) {
+    fail("refused although nothing has failed: " + to_text(name));
+  }
+  message.confirmed = true;
+  ++confirmed_count_;
+}
+
+void Checker::recovering(const model::ChannelRef& channel) {
+  ObservedChannel& observed = *channels_.at(channel);
+  observed.is_unsure = true;
+  release_all(observed);
+}
+
+SentSettling Checker::settled(const model::ChannelRef& channel, const MessageName& name,
+                              Settling settling) {
+  Message& message = messages_.at(name);
+  if (message.held && message.holder_channel == channel) {
+    release(message, name);
+    message.settled = settling != Settling::requeue;
+    message.settled_at = 0;
+    return {name, settling == Settling::requeue ? 0 : message.emissions};
+  }
+  if (!message.held && settling != Settling::requeue) {
+    message.settled = true;  // Of a delivery that was not followed.
+  }
+  return {name, 0};
+}
+
+void Checker::settling_arrived(const SentSettling& sent) {
+  Message& message = messages_.at(sent.name);
+  if (message.settled && message.emissions == sent.emissions && message.settled_at == 0) {
+    message.settled_at = moment();
+  }
+}
+
+void Checker::removal_begins(std::uint32_t queue) {
+  ++removals_[queue];
+  for (auto found = messages_.lower_bound({queue, 0, 0});
+       found != messages_.end() && found->first.queue == queue; ++found) {
+    found->second.may_be_gone = true;
+  }
+}
+
+void Checker::removal_ends(std::uint32_t queue) { --removals_[queue]; }
+
+void Checker::release(Message& message, const MessageName& name) {
+  message.held = false;
+  held_bytes_[name.queue] -= message.body_bytes;
+  const auto found = channels_.find(message.holder_channel);
+  if (found != channels_.end()) {
+    found->second->held[message.holder_consumer].erase(name);
+  }
+}
+
+// ---- what the broker does ------------------------------------------------------------------------------------------
+
+void Checker::emitted(const Emission& emission) {
+  ++emission_count_;
+  const auto found = messages_.find(emission.name);
+  if (found == messages_.end()) {
+    fail("delivered but never published: " + to_text(emission.name));
+    return;
+  }
+  Message& message = found->second;
+  if (message.must_be_gone) {
+    fail("came back after a restart although it was settled durably or transient: " +
+         to_text(emission.name));
+  }
+  if (message.settled && message.settled_at != 0) {
+    fail("delivered again after it was settled: " + to_text(emission.name));
+  }
+  check_holder(emission, message);
+  check_order(emission, message);
+  check_redelivered(emission, message);
+  if (message.held) {
+    release(message, emission.name);
+  }
+  ++message.emissions;
+  message.emitted_at = moment();
+  message.emitted_in_run = run_;
+  message.emitted_in_order = order_;
+  message.must_be_redelivered = false;
+  message.queue_id = emission.queue_id;
+  message.place = emission.place;
+  message.settled = emission.no_ack;
+  message.settled_at = emission.no_ack ? message.emitted_at : 0;
+  if (!emission.no_ack) {
+    hold(emission, message);
+  }
+}
+
+void Checker::check_holder(const Emission& emission, const Message& message) {
+  if (message.held && !closed_by_broker(message.holder_channel)) {
+    fail(fmt::format("{} was delivered to consumer {:x} while consumer {:x} still has it",
+                     to_text(emission.name), static_cast<std::uint64_t>(emission.consumer),
+                     static_cast<std::uint64_t>(message.holder_consumer)));
+  }
+}
+
+void Checker::check_order(const Emission& emission, Message& message) {
+  const bool same_queue_again =
+      message.emitted_in_run == run_ && message.queue_id == emission.queue_id;
+  if (same_queue_again && message.place != emission.place) {
+    fail(to_text(emission.name) + " has changed its place in the queue");
+  }
+  if (message.emitted_in_order == order_) {
+    return;
+  }
+  std::uint64_t& last =
+      last_number_[{emission.name.queue, emission.name.publisher, message.priority}];
+  if (emission.name.number <= last) {
+    fail(fmt::format("{} came after message {}", to_text(emission.name), last));
+  }
+  last = emission.name.number;
+}
+
+void Checker::check_redelivered(const Emission& emission, const Message& message) {
+  if (!emission.redelivered &&
+      (message.emitted_in_run == run_ || message.must_be_redelivered)) {
+    fail(fmt::format("{} was delivered before{} but is not flagged as redelivered",
+                     to_text(emission.name), message.must_be_redelivered ? " the restart" : ""));
+  }
+  if (emission.redelivered && message.emissions == 0 && message.published_in_run == run_) {
+    fail(to_text(emission.name) + " is new but flagged as redelivered");
+  }
+}
+
+void Checker::hold(const Emission& emission, Message& message) {
+  const auto found = channels_.find(emission.channel);
+  if (found == channels_.end() || found->second->is_unsure) {
+    return;  // The client has closed it, and the broker will learn of it.
+  }
+  ObservedChannel& channel = *found->second;
+  message.held = true;
+  message.holder_channel = emission.channel;
+  message.holder_consumer = emission.consumer;
+  auto& held_by_consumer = channel.held[emission.consumer];
+  held_by_consumer.insert(emission.name);
+  std::size_t& bytes = held_bytes_[emission.name.queue];
+  bytes += message.body_bytes;
+  held_bytes_max_[emission.name.queue] = std::max(held_bytes_max_[emission.name.queue], bytes);
+  if (emission.consumer == model::ConsumerId::none) {
+    return;  // basic.get counts for no prefetch
+  }
+  if (channel.consumer_prefetch != 0 && held_by_consumer.size() > channel.consumer_prefetch) {
+    fail(fmt::format("consumer {:x} holds {} messages, its prefetch is {}",
+                     static_cast<std::uint64_t>(emission.consumer), held_by_consumer.size(),
+                     channel.consumer_prefetch));
+  }
+  std::size_t held_by_channel = 0;
+  for (const auto& [consumer, names] : channel.held) {
+    held_by_channel += consumer == model::ConsumerId::none ? 0 : names.size();
+  }
+  if (channel.channel_prefetch != 0 && held_by_channel > channel.channel_prefetch) {
+    fail(fmt::format("channel {} of connection {:x} holds {} messages, its prefetch is {}",
+                     emission.channel.channel,
+                     static_cast<std::uint64_t>(emission.channel.connection), held_by_channel,
+                     channel.channel_prefetch));
+  }
+}
+
+void Checker::batch_durable(const storage::MemoryBatch& batch, std::uint64_t sealed_at) {
+  for (const auto& change : batch.queues()) {
+    if (change.progress) {
+      progress_sealed_at_[change.queue] = sealed_at;
+    }
+  }
+}
+
+void Checker::broker_restarted(bool clean) {
+  while (!channels_.empty()) {
+    channel_closed(model::ChannelRef{channels_.begin()->first});
+  }
+  for (auto& [name, message] : messages_) {
+    message_after_restart(name, message);
+  }
+  static_cast<void>(clean);
+  ++run_;
+  begin_order_anew();
+  std::fill(removals_.begin(), removals_.end(), 0);
+}
+
+void Checker::message_after_restart(const MessageName& name, Message& message) {
+  if (!message.persistent || !queues_[name.queue].durable) {
+    message.must_be_gone = true;
+    message.may_be_gone = true;
+    return;
+  }
+  message.may_be_gone |= !message.confirmed;
+  if (message.emissions == 0) {
+    return;
+  }
+  const auto found = progress_sealed_at_.find(message.queue_id);
+  const std::uint64_t sealed_at = found == progress_sealed_at_.end() ? 0 : found->second;
+  message.must_be_redelivered |= message.emitted_at < sealed_at;
+  if (message.settled) {
+    message.may_be_gone = true;
+    message.must_be_gone |= message.settled_at != 0 && message.settled_at < sealed_at;
+    message.settled = false;
+    message.settled_at = 0;
+  }
+}
+
+void Checker::begin_order_anew() {
+  ++order_;
+  last_number_.clear();
+}
+
+void Checker::check_nothing_lost() {
+  for (const auto& [name, message] : messages_) {
+    if (message.confirmed && !message.may_be_gone && !message.settled) {
+      fail(fmt::format("{} was confirmed and is lost (delivered {} times before)", to_text(name),
+                       message.emissions));
+      return;
+    }
+  }
+}
+
+std::size_t Checker::held_bytes_max(std::uint32_t queue) const {
+  const auto found = held_bytes_max_.find(queue);
+  return found == held_bytes_max_.end() ? 0 : found->second;
+}
+
+}  // namespace lepus::simulation

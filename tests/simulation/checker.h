@@ -1,0 +1,165 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "broker/model/ids.h"
+#include "broker/model/message.h"
+#include "storage/memory_batch.h"
+
+namespace lepus::simulation {
+
+/// A copy of a published message in one queue. A publisher is a channel: its messages are numbered from 1.
+struct MessageName {
+  std::uint32_t queue = 0;  ///< place among the run's queues
+  std::uint32_t publisher = 0;
+  std::uint64_t number = 0;
+
+  auto operator<=>(const MessageName&) const = default;
+};
+
+std::string to_text(const MessageName& name);
+
+/// The body of a message: its name (but the queue) and a filling that tells whether it is whole.
+std::string make_body(std::uint32_t publisher, std::uint64_t number, std::size_t size_bytes);
+/// @return false if the octets are not what make_body() made.
+bool read_body(std::string_view body, std::uint32_t& publisher, std::uint64_t& number);
+
+/// A channel as its client sees it, which is what the broker has to keep to.
+struct ObservedChannel {
+  /// After basic.recover nobody but the broker knows which deliveries are still unacked.
+  bool is_unsure = false;
+  std::uint32_t consumer_prefetch = 0;  ///< of each consumer; 0: none
+  std::uint32_t channel_prefetch = 0;   ///< of all consumers together; 0: none
+  /// Messages that the broker has given to a consumer (none: basic.get) and that the client has not settled.
+  std::map<model::ConsumerId, std::set<MessageName>> held;
+};
+
+/// One delivery at the moment at which its queue hands it out.
+struct Emission {
+  model::ChannelRef channel;
+  model::ConsumerId consumer = model::ConsumerId::none;
+  MessageName name;
+  model::QueueId queue_id{};
+  model::MessagePlace place;
+  bool redelivered = false;
+  bool no_ack = false;
+};
+
+enum class Settling { ack, reject, requeue };
+
+/// A settlement that a client has sent, until the queue's owner has got it.
+struct SentSettling {
+  MessageName name;
+  std::uint64_t emissions = 0;  ///< which delivery of the message it is for
+};
+
+/// Knows what clients published, settled and were told, hears of each delivery at its queue and of each durable batch, and
+/// says when a promise of the broker is broken. It flags only what is certain: where bytes are still on their way, both ways
+/// are allowed.
+class Checker {
+ public:
+  struct QueueTraits {
+    bool durable = true;
+    bool has_priorities = false;
+  };
+
+  explicit Checker(std::vector<QueueTraits> queues) : queues_(std::move(queues)) {
+    removals_.resize(queues_.size());
+  }
+
+  /// Whether the broker has closed the channel without the client's knowledge as yet.
+  std::function<bool(const model::ChannelRef&)> closed_by_broker = [](const auto&) { return false; };
+
+  /// The first broken promise; empty as long as all are kept.
+  [[nodiscard]] const std::string& violation() const { return violation_; }
+  void fail(std::string what);
+  std::uint64_t moment() { return ++moment_; }
+
+  // ---- what clients do ---------------------------------------------------------------------------------------------
+  std::shared_ptr<ObservedChannel> channel_opened(const model::ChannelRef& channel);
+  void channel_closed(const model::ChannelRef& channel);
+  void published(const MessageName& name, bool persistent, std::uint8_t priority,
+                 std::size_t body_bytes);
+  void confirmed(const MessageName& name, bool refused);
+  SentSettling settled(const model::ChannelRef& channel, const MessageName& name,
+                       Settling settling);
+  /// basic.recover is sent.
+  void recovering(const model::ChannelRef& channel);
+  /// The queue's owner has got the settlement.
+  void settling_arrived(const SentSettling& sent);
+  /// A purge or delete of the queue is sent: what is in it now, and comes until it has ended, may be gone.
+  void removal_begins(std::uint32_t queue);
+  void removal_ends(std::uint32_t queue);
+
+  // ---- what the broker does ----------------------------------------------------------------------------------------
+  void emitted(const Emission& emission);
+  void batch_durable(const storage::MemoryBatch& batch, std::uint64_t sealed_at);
+  /// All connections are gone, and everything that was not durable.
+  void broker_restarted(bool clean);
+  /// Nothing is unacked any more: what is delivered from now on comes in the order of publishing.
+  void begin_order_anew();
+  /// All queues were emptied: whatever was promised must have come.
+  void check_nothing_lost();
+
+  [[nodiscard]] std::uint64_t emission_count() const { return emission_count_; }
+  [[nodiscard]] std::size_t held_bytes_max(std::uint32_t queue) const;
+  [[nodiscard]] std::uint64_t confirmed_count() const { return confirmed_count_; }
+
+ private:
+  struct Message {
+    bool persistent = false;
+    std::uint8_t priority = 0;
+    std::size_t body_bytes = 0;
+    std::uint32_t published_in_run = 0;
+    bool confirmed = false;
+    bool may_be_gone = false;
+    bool must_be_gone = false;        ///< its settlement is durable, or it was transient in another run
+    bool settled = false;             ///< the client has sent ack or reject, or the delivery was no-ack
+    std::uint64_t settled_at = 0;     ///< when the owner knew; 0: it may not know
+    bool held = false;
+    model::ChannelRef holder_channel;
+    model::ConsumerId holder_consumer = model::ConsumerId::none;
+    std::uint64_t emissions = 0;
+    std::uint64_t emitted_at = 0;
+    std::uint32_t emitted_in_run = 0;   ///< 0: never
+    std::uint32_t emitted_in_order = 0;
+    bool must_be_redelivered = false;
+    model::QueueId queue_id{};
+    model::MessagePlace place;
+  };
+
+  using OrderKey = std::tuple<std::uint32_t, std::uint32_t, std::uint8_t>;
+
+  void check_order(const Emission& emission, Message& message);
+  void check_redelivered(const Emission& emission, const Message& message);
+  void check_holder(const Emission& emission, const Message& message);
+  void hold(const Emission& emission, Message& message);
+  void release_all(ObservedChannel& channel);
+  void release(Message& message, const MessageName& name);
+  void message_after_restart(const MessageName& name, Message& message);
+
+  std::vector<QueueTraits> queues_;
+  std::vector<int> removals_;  // under way, by queue
+  std::string violation_;
+  std::uint64_t moment_ = 0;
+  std::uint32_t run_ = 1;
+  std::uint32_t order_ = 1;
+  std::uint64_t emission_count_ = 0;
+  std::uint64_t confirmed_count_ = 0;
+  std::map<MessageName, Message> messages_;
+  std::map<model::ChannelRef, std::shared_ptr<ObservedChannel>> channels_;
+  std::map<OrderKey, std::uint64_t> last_number_;
+  std::map<model::QueueId, std::uint64_t> progress_sealed_at_;  // of the newest durable record
+  std::map<std::uint32_t, std::size_t> held_bytes_;
+  std::map<std::uint32_t, std::size_t> held_bytes_max_;
+};
+
+}  // namespace lepus::simulation

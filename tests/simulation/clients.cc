@@ -1,0 +1,697 @@
+#include "tests/simulation/clients.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <span>
+
+#include "amqp/basic_properties.h"
+#include "amqp/constants.h"
+#include "amqp/content_header.h"
+#include "amqp/field_table.h"
+#include "amqp/frame_parser.h"
+#include "amqp/printer.h"
+#include "broker/connection/channel.h"
+#include "tests/simulation/world.h"
+
+namespace lepus::simulation {
+
+namespace {
+
+constexpr std::uint32_t frame_max_bytes = 131072;
+constexpr std::size_t outgoing_bytes_max = std::size_t{1} << 20U;
+constexpr std::size_t unconfirmed_max = 300;
+constexpr std::uint32_t no_queue = UINT32_MAX;
+
+}  // namespace
+
+std::string_view to_text(Role role) {
+  switch (role) {
+    case Role::publisher:
+      return "publisher";
+    case Role::consumer:
+      return "consumer";
+    case Role::getter:
+      return "getter";
+    case Role::administrator:
+      return "administrator";
+    case Role::drainer:
+      return "drainer";
+  }
+  return "";
+}
+
+Client::Client(World& world, Role role, std::uint32_t number)
+    : world_(world), role_(role), number_(number) {}
+
+std::string Client::describe() const {
+  std::string text = fmt::format("{} {}", to_text(role_), number_);
+  if (connection_ == nullptr) {
+    return text + " (cut)";
+  }
+  text += fmt::format(" on shard {}, {} octets to send, output {}", shard_, outgoing_.size(),
+                      connection_->output().size_bytes());
+  for (const auto& [number, channel] : channels_) {
+    text += fmt::format("; channel {}: {} requests, {} unacked, {} consumers, {} unconfirmed{}",
+                        number, channel.requests, channel.unacked.size(),
+                        channel.consumers.size(),
+                        channel.publisher ? channel.publisher->unconfirmed.size() : 0,
+                        channel.closing ? ", closing" : "");
+  }
+  return text;
+}
+
+// ---- the connection ------------------------------------------------------------------------------------------------
+
+void Client::connect() {
+  shard_ = world_.random.below(world_.shard_count());
+  connection_ = &world_.connections(shard_).accept({.peer_host = "127.0.0.1",
+                                                    .peer_port = 40000,
+                                                    .host = "127.0.0.1",
+                                                    .port = 5672},
+                                                   this);
+  world_.touch(shard_);
+  outgoing_ = amqp::protocol_header;
+  stream_bytes_ = 0;
+  reads_ = true;
+  closed_by_broker_ = false;
+  last_channel_ = 0;
+  amqp::FieldTable capabilities;
+  capabilities.set("consumer_cancel_notify", true);
+  amqp::FieldTable properties;
+  properties.set("capabilities", capabilities);
+  const std::string encoded = properties.encode();
+  using namespace std::string_view_literals;
+  send(0, amqp::ConnectionStartOk{.client_properties = {encoded},
+                                  .mechanism = "PLAIN",
+                                  .response = {"\0guest\0guest"sv},
+                                  .locale = "en_US"});
+  send(0, amqp::ConnectionTuneOk{
+              .channel_max = 2047, .frame_max = frame_max_bytes, .heartbeat = 0});
+  send(0, amqp::ConnectionOpen{.virtual_host = "/"});
+  world_.trace("{} {} connects to shard {}", to_text(role_), number_, shard_);
+  open_channel();
+}
+
+void Client::cut() {
+  if (connection_ == nullptr) {
+    return;
+  }
+  world_.trace("{} {} is cut", to_text(role_), number_);
+  // In this order: the broker gives back at once what the client had.
+  for (const auto& [number, channel] : channels_) {
+    world_.checker.channel_closed(reference(number));
+  }
+  channels_.clear();
+  world_.connections(shard_).remove(*std::exchange(connection_, nullptr));
+  world_.touch(shard_);
+  outgoing_.clear();
+  incoming_.clear();
+  settlings_.clear();
+  content_.reset();
+  removals_.clear();
+}
+
+model::ChannelRef Client::reference(std::uint16_t channel) const {
+  return {connection_->id(), channel};
+}
+
+void Client::open_channel() {
+  // Numbers are not used again: an answer to an old channel of the same number could not be told from the new one's.
+  const std::uint16_t number = ++last_channel_;
+  ClientChannel& channel = channels_[number];
+  channel.observed = world_.checker.channel_opened(reference(number));
+  send(number, amqp::ChannelOpen{});
+  ++channel.requests;
+  Random& random = world_.random;
+  if (role_ == Role::publisher) {
+    channel.publisher.emplace().id = world_.next_publisher();
+    if (!random.one_in(8)) {
+      send(number, amqp::ConfirmSelect{});
+      ++channel.requests;
+      channel.publisher->confirms = true;
+    }
+  }
+  if (role_ == Role::consumer) {
+    static constexpr std::array<std::uint16_t, 6> limits = {0, 1, 2, 3, 10, 50};
+    const std::uint16_t more = world_.mutation() == Mutation::raises_prefetch ? 1 : 0;
+    if (const std::uint16_t limit = limits[random.below(limits.size())]; limit != 0) {
+      send(number, amqp::BasicQos{.prefetch_count = static_cast<std::uint16_t>(limit + more)});
+      ++channel.requests;
+      channel.observed->consumer_prefetch = limit;
+    }
+    if (random.one_in(3)) {
+      const std::uint16_t limit = limits[1 + random.below(limits.size() - 1)];
+      send(number, amqp::BasicQos{.prefetch_count = static_cast<std::uint16_t>(limit + more),
+                                  .global = true});
+      ++channel.requests;
+      channel.observed->channel_prefetch = limit;
+    }
+    start_consumer(number, channel);
+  }
+}
+
+void Client::close_channel(std::uint16_t number) {
+  send(number, amqp::ChannelClose{.reply_code = 200, .reply_text = "done"});
+  channels_.at(number).closing = true;
+  world_.checker.channel_closed(reference(number));
+  world_.trace("{} {} closes channel {}", to_text(role_), number_, number);
+}
+
+void Client::forget_channel(std::uint16_t number) {
+  world_.checker.channel_closed(reference(number));
+  channels_.erase(number);
+  std::erase_if(settlings_, [number](const auto& each) { return each.channel == number; });
+}
+
+bool Client::deliver_bytes(std::size_t bytes_max) {
+  if (connection_ == nullptr || outgoing_.empty() || !connection_->wants_reading()) {
+    return false;
+  }
+  const std::size_t bytes =
+      std::min({bytes_max, outgoing_.size(), connection::Connection::receive_bytes_max});
+  world_.trace("{} {}: {} octets arrive", to_text(role_), number_, bytes);
+  // Taken out first: what the broker does may look at this client.
+  const std::string piece = outgoing_.substr(0, bytes);
+  outgoing_.erase(0, bytes);
+  stream_bytes_ += bytes;
+  world_.touch(shard_);
+  connection_->receive({piece.data(), piece.size()});
+  return true;
+}
+
+bool Client::read_bytes(std::size_t bytes_max, bool forced) {
+  if (connection_ == nullptr || !(reads_ || forced)) {
+    return false;
+  }
+  connection::OutgoingBuffer& output = connection_->output();
+  std::array<std::span<const char>, 8> pieces;
+  const std::size_t count = output.gather(pieces);
+  std::size_t bytes = 0;
+  for (std::size_t index = 0; index < count; ++index) {
+    const std::size_t taken = std::min(pieces[index].size(), bytes_max - bytes);
+    incoming_.append(pieces[index].data(), taken);
+    bytes += taken;
+  }
+  if (bytes == 0) {
+    return false;
+  }
+  world_.touch(shard_);
+  connection_->output_written(bytes);
+  parse_input();
+  return true;
+}
+
+bool Client::close_if_wished() {
+  if (connection_ == nullptr) {
+    return false;
+  }
+  const auto wish = connection_->socket_wish();
+  const bool closes = closed_by_broker_ || wish == connection::SocketWish::close_now ||
+                      (wish == connection::SocketWish::close_after_output &&
+                       connection_->output().empty());
+  if (closes) {
+    cut();
+  }
+  return closes;
+}
+
+void Client::turn_ended() {
+  if (connection_ == nullptr || settlings_.empty() || !connection_->wants_reading() ||
+      world_.connections(shard_).has_pending_work()) {
+    return;
+  }
+  while (!settlings_.empty() && settlings_.front().stream_end <= stream_bytes_) {
+    const SettlingOnItsWay sent = settlings_.front();
+    settlings_.pop_front();
+    connection::Channel* channel = connection_->find_channel(sent.channel);
+    if (channel != nullptr && !channel->row().closing) {
+      world_.settling_executed(shard_, sent.settling);
+    }
+  }
+}
+
+bool Client::is_content() const {
+  if (connection_ == nullptr) {
+    return true;
+  }
+  return outgoing_.empty() &&
+         std::all_of(channels_.begin(), channels_.end(), [](const auto& each) {
+           const ClientChannel& channel = each.second;
+           return channel.requests == 0 && !channel.closing &&
+                  (!channel.publisher || channel.publisher->unconfirmed.empty());
+         });
+}
+
+// ---- what it does --------------------------------------------------------------------------------------------------
+
+void Client::act(bool calm) {
+  if (connection_ == nullptr) {
+    if (!calm) {
+      connect();
+    }
+    return;
+  }
+  if (role_ == Role::administrator) {
+    act_as_administrator(calm);
+    return;
+  }
+  if (role_ == Role::drainer || outgoing_.size() > outgoing_bytes_max) {
+    return;
+  }
+  Random& random = world_.random;
+  if (!calm && random.one_in(reads_ ? 60 : 25)) {
+    reads_ = !reads_;
+    return;
+  }
+  if (channels_.empty() || (!calm && channels_.size() < 3 && random.one_in(60))) {
+    if (!calm) {
+      open_channel();
+    }
+    return;
+  }
+  for (auto& [number, channel] : channels_) {
+    if (channel.closing || (!calm && channels_.size() > 1 && random.one_in(2))) {
+      continue;
+    }
+    if (!calm && random.one_in(150)) {
+      close_channel(number);
+      return;
+    }
+    if (role_ == Role::publisher && !calm) {
+      act_as_publisher(number, channel);
+    } else if (role_ == Role::consumer) {
+      act_as_consumer(number, channel, calm);
+    } else if (role_ == Role::getter) {
+      act_as_getter(number, channel, calm);
+    }
+  }
+}
+
+void Client::act_as_publisher(std::uint16_t number, ClientChannel& channel) {
+  if (channel.publisher->unconfirmed.size() < unconfirmed_max) {
+    for (std::size_t count = world_.random.between(1, 5); count > 0; --count) {
+      publish(number, channel);
+    }
+  }
+}
+
+void Client::publish(std::uint16_t number, ClientChannel& channel) {
+  Random& random = world_.random;
+  Publisher& publisher = *channel.publisher;
+  const bool to_all = random.one_in(8);
+  const auto queue = static_cast<std::uint32_t>(random.below(world_.queues.size()));
+  const bool persistent = !random.one_in(4);
+  const auto priority = static_cast<std::uint8_t>(random.below(3));
+  std::size_t size_bytes = random.one_in(10) ? random.below(6000) : random.below(200);
+  if (world_.has_large_messages && random.one_in(3)) {
+    size_bytes = random.between(50'000, 600'000);
+  }
+  const std::uint64_t message_number = ++publisher.last_number;
+  const std::string body = make_body(publisher.id, message_number, size_bytes);
+  std::vector<MessageName> names;
+  for (std::uint32_t target = 0; target < world_.queues.size(); ++target) {
+    if (to_all || target == queue) {
+      names.push_back({target, publisher.id, message_number});
+      world_.checker.published(names.back(), persistent,
+                               std::min(priority, world_.queues[target].max_priority),
+                               body.size());
+    }
+  }
+  amqp::BasicProperties properties;
+  properties.delivery_mode = persistent ? amqp::persistent_delivery_mode : std::uint8_t{1};
+  properties.priority = priority;
+  amqp::append_content(outgoing_, amqp::ChannelNumber{number},
+                       amqp::BasicPublish{.exchange = to_all ? "amq.fanout" : "",
+                                          .routing_key = world_.queues[queue].name},
+                       amqp::encode_properties(properties), body, frame_max_bytes);
+  world_.trace("publisher {} publishes {}{}{}, {} octets", number_, to_text(names.front()),
+               to_all ? " and all others" : "", persistent ? "" : " (transient)", body.size());
+  if (publisher.confirms) {
+    publisher.unconfirmed.emplace(message_number, std::move(names));
+  }
+}
+
+void Client::start_consumer(std::uint16_t number, ClientChannel& channel) {
+  const auto queue = static_cast<std::uint32_t>(world_.random.below(world_.queues.size()));
+  const std::string tag = fmt::format("{}-{}", queue, ++last_consumer_);
+  const bool no_ack = world_.random.one_in(6);
+  send(number, amqp::BasicConsume{
+                   .queue = world_.queues[queue].name, .consumer_tag = tag, .no_ack = no_ack});
+  ++channel.requests;
+  channel.consumers[tag] = {queue, no_ack};
+  world_.trace("{} {} consumes {} on channel {}{}", to_text(role_), number_, tag, number,
+               no_ack ? " without acks" : "");
+}
+
+void Client::act_as_consumer(std::uint16_t number, ClientChannel& channel, bool calm) {
+  Random& random = world_.random;
+  if (calm) {
+    settle_some(number, channel, true);
+    return;
+  }
+  if (channel.consumers.size() < 3 && random.one_in(channel.consumers.empty() ? 4 : 30)) {
+    start_consumer(number, channel);
+  } else if (!channel.consumers.empty() && random.one_in(60)) {
+    auto& [tag, consumer] = *channel.consumers.begin();
+    if (!consumer.cancelling) {
+      consumer.cancelling = true;
+      send(number, amqp::BasicCancel{.consumer_tag = tag});
+      ++channel.requests;
+      world_.trace("consumer {} cancels {}", number_, tag);
+    }
+  } else if (random.one_in(150) && !channel.recovering) {
+    channel.recovering = true;
+    channel.unacked.clear();
+    world_.checker.recovering(reference(number));
+    send(number, amqp::BasicRecover{.requeue = true});
+    ++channel.requests;
+    world_.trace("consumer {} recovers channel {}", number_, number);
+  } else if (random.one_in(200)) {
+    channel.observed->channel_prefetch = 0;  // What holds meanwhile is not certain.
+    send(number, amqp::BasicQos{.prefetch_count = static_cast<std::uint16_t>(random.below(8)),
+                                .global = true});
+    ++channel.requests;
+  } else {
+    settle_some(number, channel, false);
+  }
+}
+
+void Client::settle_some(std::uint16_t number, ClientChannel& channel, bool calm) {
+  if (channel.unacked.empty() || channel.recovering) {
+    return;
+  }
+  if (calm) {
+    settle(number, channel, channel.unacked.rbegin()->first, true, Settling::ack, false);
+    return;
+  }
+  Random& random = world_.random;
+  auto place = channel.unacked.begin();
+  std::advance(place, random.below(std::min<std::size_t>(channel.unacked.size(), 20)));
+  const bool multiple = random.one_in(3);
+  const std::size_t kind = random.below(10);
+  const Settling settling =
+      kind < 7 ? Settling::ack : (kind < 9 ? Settling::requeue : Settling::reject);
+  settle(number, channel, place->first, multiple, settling, random.one_in(2));
+}
+
+void Client::settle(std::uint16_t number, ClientChannel& channel, std::uint64_t tag, bool multiple,
+                    Settling settling, bool as_reject) {
+  const bool requeue = settling == Settling::requeue;
+  if (settling == Settling::ack) {
+    send(number, amqp::BasicAck{.delivery_tag = {tag}, .multiple = multiple});
+  } else if (as_reject && !multiple) {
+    send(number, amqp::BasicReject{.delivery_tag = {tag}, .requeue = requeue});
+  } else {
+    send(number,
+         amqp::BasicNack{.delivery_tag = {tag}, .multiple = multiple, .requeue = requeue});
+  }
+  const std::uint64_t stream_end = stream_bytes_ + outgoing_.size();
+  const auto last = channel.unacked.upper_bound(tag);
+  auto first = multiple ? channel.unacked.begin() : channel.unacked.find(tag);
+  for (; first != last; first = channel.unacked.erase(first)) {
+    world_.trace("{} {} {} {}", to_text(role_), number_,
+                 settling == Settling::ack ? "acks" : (requeue ? "requeues" : "rejects"),
+                 to_text(first->second.name));
+    const SentSettling sent =
+        world_.checker.settled(reference(number), first->second.name, settling);
+    if (sent.emissions != 0) {
+      settlings_.push_back({stream_end, number, sent});
+    }
+  }
+}
+
+void Client::act_as_getter(std::uint16_t number, ClientChannel& channel, bool calm) {
+  Random& random = world_.random;
+  if (calm || random.one_in(2)) {
+    settle_some(number, channel, calm);
+    return;
+  }
+  const auto queue = static_cast<std::uint32_t>(random.below(world_.queues.size()));
+  if (random.one_in(15)) {
+    declare(number, queue, false);
+  } else if (channel.gets.size() < 5) {
+    const bool no_ack = random.one_in(4);
+    send(number, amqp::BasicGet{.queue = world_.queues[queue].name, .no_ack = no_ack});
+    channel.gets.push_back({queue, no_ack});
+    ++channel.requests;
+    world_.trace("getter {} gets from q{}{}", number_, queue, no_ack ? " without acks" : "");
+  }
+}
+
+// ---- the administrator and the drainer -----------------------------------------------------------------------------
+
+void Client::declare(std::uint16_t number, std::uint32_t queue, bool bind) {
+  const World::QueueOfWorld& described = world_.queues[queue];
+  amqp::FieldTable arguments;
+  if (described.max_priority != 0) {
+    arguments.set("x-max-priority", std::int64_t{described.max_priority});
+  }
+  const std::string encoded = arguments.encode();
+  send(number, amqp::QueueDeclare{.queue = described.name,
+                                  .durable = described.durable,
+                                  .arguments = {encoded}});
+  ++channels_.at(number).requests;
+  if (bind) {
+    send(number, amqp::QueueBind{.queue = described.name, .exchange = "amq.fanout"});
+    ++channels_.at(number).requests;
+  }
+}
+
+void Client::set_up_queues() {
+  for (std::uint32_t queue = 0; queue < world_.queues.size(); ++queue) {
+    declare(last_channel_, queue, true);
+    removals_.push_back(no_queue);
+  }
+}
+
+void Client::drain_queues() {
+  for (std::uint32_t queue = 0; queue < world_.queues.size(); ++queue) {
+    const std::string tag = fmt::format("{}-drain", queue);
+    send(last_channel_, amqp::BasicConsume{
+                            .queue = world_.queues[queue].name, .consumer_tag = tag, .no_ack = true});
+    ClientChannel& channel = channels_.at(last_channel_);
+    ++channel.requests;
+    channel.consumers[tag] = {queue, true};
+  }
+}
+
+void Client::act_as_administrator(bool calm) {
+  if (calm || channels_.empty() || removals_.size() > 2 || !world_.random.one_in(40)) {
+    return;
+  }
+  const auto queue = static_cast<std::uint32_t>(world_.random.below(world_.queues.size()));
+  world_.checker.removal_begins(queue);
+  removals_.push_back(queue);
+  const std::uint16_t number = channels_.begin()->first;
+  if (world_.random.one_in(2)) {
+    world_.trace("q{} is purged", queue);
+    send(number, amqp::QueuePurge{.queue = world_.queues[queue].name});
+    ++channels_.at(number).requests;
+  } else {
+    world_.trace("q{} is deleted and declared again", queue);
+    send(number, amqp::QueueDelete{.queue = world_.queues[queue].name});
+    ++channels_.at(number).requests;
+    declare(number, queue, true);
+  }
+}
+
+// ---- what comes from the broker ------------------------------------------------------------------------------------
+
+void Client::parse_input() {
+  std::string_view rest = incoming_;
+  amqp::Frame frame;
+  const amqp::FrameParser parser{0};
+  while (connection_ != nullptr) {
+    const amqp::ParseStatus status = parser.parse(rest, frame);
+    if (status == amqp::ParseStatus::error) {
+      world_.checker.fail("the broker has sent a broken frame to " + describe());
+      break;
+    }
+    if (status == amqp::ParseStatus::need_more) {
+      break;
+    }
+    rest.remove_prefix(frame.wire_size_bytes());
+    handle(frame);
+  }
+  incoming_.erase(0, incoming_.size() - rest.size());
+}
+
+void Client::handle(const amqp::Frame& frame) {
+  switch (frame.type) {
+    case amqp::FrameType::method: {
+      const auto method = amqp::decode_method(frame.payload);
+      if (!method || content_) {
+        world_.checker.fail("an unexpected method has come to " + describe());
+        return;
+      }
+      handle_method(frame.channel.value, *method);
+      return;
+    }
+    case amqp::FrameType::header: {
+      const auto header = amqp::decode_content_header(frame.payload);
+      if (!header || !content_ || content_->channel != frame.channel.value) {
+        world_.checker.fail("an unexpected content header has come to " + describe());
+        return;
+      }
+      content_->body_size_bytes = header->body_size_bytes;
+      break;
+    }
+    case amqp::FrameType::body:
+      if (!content_ || content_->channel != frame.channel.value) {
+        world_.checker.fail("an unexpected body has come to " + describe());
+        return;
+      }
+      content_->body.append(frame.payload);
+      break;
+    case amqp::FrameType::heartbeat:
+      return;
+  }
+  if (content_->body.size() == content_->body_size_bytes) {
+    handle_content();
+    content_.reset();
+  }
+}
+
+void Client::handle_method(std::uint16_t number, const amqp::AnyMethod& method) {
+  if (const auto* close = std::get_if<amqp::ConnectionClose>(&method)) {
+    world_.checker.fail(fmt::format("the broker has closed the connection of {}: {}", describe(),
+                                    close->reply_text));
+    closed_by_broker_ = true;
+    return;
+  }
+  const auto found = channels_.find(number);
+  if (const auto* deliver = std::get_if<amqp::BasicDeliver>(&method)) {
+    content_ = Content{.channel = number,
+                       .consumer_tag = std::string{deliver->consumer_tag},
+                       .delivery_tag = deliver->delivery_tag.value,
+                       .redelivered = deliver->redelivered};
+    return;
+  }
+  if (const auto* got = std::get_if<amqp::BasicGetOk>(&method)) {
+    content_ = Content{.channel = number,
+                       .is_get = true,
+                       .delivery_tag = got->delivery_tag.value,
+                       .redelivered = got->redelivered};
+    return;
+  }
+  if (found == channels_.end()) {
+    return;
+  }
+  if (std::holds_alternative<amqp::ChannelCloseOk>(method)) {
+    forget_channel(number);
+    return;
+  }
+  if (const auto* close = std::get_if<amqp::ChannelClose>(&method)) {
+    world_.trace("{} {}: channel {} is closed: {}", to_text(role_), number_, number,
+                 close->reply_text);
+    if (close->reply_code != amqp::to_number(amqp::ReplyCode::not_found)) {
+      world_.checker.fail(fmt::format("the broker has closed channel {} of {}: {}", number,
+                                      describe(), close->reply_text));
+    }
+    send(number, amqp::ChannelCloseOk{});
+    forget_channel(number);
+    return;
+  }
+  if (!found->second.closing) {
+    handle_answer(number, found->second, method);
+  }
+}
+
+void Client::handle_answer(std::uint16_t number, ClientChannel& channel,
+                           const amqp::AnyMethod& method) {
+  if (const auto* ack = std::get_if<amqp::BasicAck>(&method)) {
+    handle_confirm(channel, ack->delivery_tag.value, ack->multiple, false);
+    return;
+  }
+  if (const auto* nack = std::get_if<amqp::BasicNack>(&method)) {
+    handle_confirm(channel, nack->delivery_tag.value, nack->multiple, true);
+    return;
+  }
+  if (const auto* cancel = std::get_if<amqp::BasicCancel>(&method)) {
+    channel.consumers.erase(std::string{cancel->consumer_tag});
+    return;
+  }
+  if (const auto* cancel = std::get_if<amqp::BasicCancelOk>(&method)) {
+    channel.consumers.erase(std::string{cancel->consumer_tag});
+  }
+  if (std::holds_alternative<amqp::BasicGetEmpty>(method) && !channel.gets.empty()) {
+    channel.gets.pop_front();
+  }
+  if (std::holds_alternative<amqp::BasicRecoverOk>(method)) {
+    channel.recovering = false;
+  }
+  const bool ends_removal = std::holds_alternative<amqp::QueuePurgeOk>(method) ||
+                            std::holds_alternative<amqp::QueueBindOk>(method);
+  if (ends_removal && role_ == Role::administrator && !removals_.empty()) {
+    if (removals_.front() != no_queue) {
+      world_.trace("q{} is there again", removals_.front());
+      world_.checker.removal_ends(removals_.front());
+    }
+    removals_.erase(removals_.begin());
+  }
+  if (channel.requests == 0) {
+    world_.checker.fail(fmt::format("an answer too many on channel {} of {}: {}", number,
+                                    describe(), amqp::to_log_line(method)));
+    return;
+  }
+  --channel.requests;
+}
+
+void Client::handle_confirm(ClientChannel& channel, std::uint64_t number, bool multiple,
+                            bool refused) {
+  if (!channel.publisher || number > channel.publisher->last_number) {
+    world_.checker.fail("a confirm of something that was not published, to " + describe());
+    return;
+  }
+  auto& unconfirmed = channel.publisher->unconfirmed;
+  auto first = multiple ? unconfirmed.begin() : unconfirmed.find(number);
+  if (first == unconfirmed.end() || first->first > number) {
+    world_.checker.fail(fmt::format("a second confirm of {} to {}", number, describe()));
+    return;
+  }
+  for (const auto last = unconfirmed.upper_bound(number); first != last;
+       first = unconfirmed.erase(first)) {
+    for (const MessageName& name : first->second) {
+      world_.trace("{} is confirmed", to_text(name));
+      world_.checker.confirmed(name, refused);
+    }
+  }
+}
+
+void Client::handle_content() {
+  const auto found = channels_.find(content_->channel);
+  if (found == channels_.end() || found->second.closing) {
+    return;
+  }
+  ClientChannel& channel = found->second;
+  MessageName name;
+  if (!read_body(content_->body, name.publisher, name.number)) {
+    world_.checker.fail("a damaged body has come to " + describe());
+    return;
+  }
+  bool no_ack = false;
+  if (content_->is_get) {
+    if (channel.gets.empty() || channel.requests == 0) {
+      world_.checker.fail("get-ok without a get, to " + describe());
+      return;
+    }
+    name.queue = channel.gets.front().queue;
+    no_ack = channel.gets.front().no_ack;
+    channel.gets.pop_front();
+    --channel.requests;
+  } else {
+    const auto consumer = channel.consumers.find(content_->consumer_tag);
+    if (consumer == channel.consumers.end()) {
+      world_.checker.fail("a delivery for a consumer that is gone, to " + describe());
+      return;
+    }
+    name.queue = consumer->second.queue;
+    no_ack = consumer->second.no_ack;
+  }
+  if (!no_ack && !channel.recovering) {
+    channel.unacked.emplace(content_->delivery_tag, Unacked{name, content_->consumer_tag});
+  }
+}
+
+}  // namespace lepus::simulation

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "storage/memory_backend.h"
+#include "storage/memory_batch.h"
+#include "storage/store.h"
+
+namespace lepus::simulation {
+
+/// What a broken store does, to show that the checker notices.
+enum class StoreFault {
+  none,
+  forgets_rows,      ///< one batch with messages is numbered and answered, but not kept
+  forgets_progress,  ///< batches of progress records alone are not kept
+  answers_early,     ///< answers before anything is durable
+};
+
+/// A Store over a MemoryBackend without threads: what is appended or read waits until the scheduler lets it go on. A commit
+/// has two steps, being durable and being answered, and a crash may come between them.
+class SimulatedStore final : public storage::Store {
+ public:
+  /// Hears of each batch: when it is appended (which gives it a moment), and when it is durable.
+  struct Observer {
+    std::function<std::uint64_t()> moment;
+    std::function<void(const storage::MemoryBatch&, std::uint64_t sealed_at)> durable;
+  };
+
+  SimulatedStore(std::shared_ptr<storage::MemoryBackend> backend, Observer observer,
+                 StoreFault fault)
+      : backend_(std::move(backend)), observer_(std::move(observer)), fault_(fault) {}
+
+  /// While a broker starts it waits inside a call, so its appends are answered inside theirs.
+  void answer_at_once(bool at_once) { at_once_ = at_once; }
+
+  [[nodiscard]] std::size_t waiting_units() const { return waiting_.size(); }
+  [[nodiscard]] std::size_t unanswered_units() const { return durable_.size(); }
+  [[nodiscard]] std::size_t waiting_reads() const { return reads_.size(); }
+
+  /// The first units become durable by one write.
+  void commit(std::size_t units);
+  /// The first durable unit is answered.
+  void answer();
+  /// The read at that place among those that wait is done.
+  void read_one(std::size_t index);
+  /// The first units become durable, the others are lost, and none is answered any more.
+  void crash(std::size_t durable_units);
+
+  [[nodiscard]] storage::Recovered take_recovered() override { return backend_->take_recovered(); }
+  void recovery_finished(std::span<const storage::QueueId> orphans) override {
+    backend_->recovery_finished(orphans);
+  }
+  [[nodiscard]] std::unique_ptr<storage::Batch> new_batch() override {
+    return backend_->new_batch();
+  }
+  void append(std::vector<storage::NumberedBatch> batches,
+              std::function<void(storage::Outcome)> done) override;
+  void read(storage::ReadRequest request, storage::RowVisitor visit,
+            std::function<void(storage::ReadOutcome)> done) override;
+  void close() override;
+
+ private:
+  struct Unit {
+    storage::AppendUnit unit;
+    std::uint64_t sealed_at = 0;
+  };
+
+  struct Read {
+    storage::ReadRequest request;
+    storage::RowVisitor visit;
+    std::function<void(storage::ReadOutcome)> done;
+  };
+
+  void make_durable(Unit unit, bool with_answer);
+  void break_batches(storage::AppendUnit& unit);
+
+  std::shared_ptr<storage::MemoryBackend> backend_;
+  Observer observer_;
+  StoreFault fault_;
+  bool at_once_ = false;
+  bool crashed_ = false;
+  bool has_forgotten_ = false;
+  std::deque<Unit> waiting_;
+  std::deque<std::function<void(storage::Outcome)>> durable_;
+  std::deque<Read> reads_;
+};
+
+}  // namespace lepus::simulation

@@ -1,0 +1,624 @@
+#include "tests/simulation/world.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <span>
+#include <utility>
+
+#include "broker/base/limits.h"
+#include "broker/connection/channel.h"
+#include "broker/model/queue.h"
+
+namespace lepus::simulation {
+
+namespace {
+
+/// More rounds than any run needs to come to rest.
+constexpr int rounds_max = 5000;
+/// Quiet rounds of 100 ms each: longer than anything that waits for the clock.
+constexpr int quiet_rounds = 25;
+
+StoreFault store_fault(Mutation mutation) {
+  switch (mutation) {
+    case Mutation::store_forgets_rows:
+      return StoreFault::forgets_rows;
+    case Mutation::store_forgets_progress:
+      return StoreFault::forgets_progress;
+    case Mutation::store_answers_early:
+      return StoreFault::answers_early;
+    case Mutation::none:
+    case Mutation::swaps_publishes:
+    case Mutation::loses_settles:
+    case Mutation::clears_redelivered:
+    case Mutation::requeues_held:
+    case Mutation::raises_prefetch:
+      return StoreFault::none;
+  }
+  return StoreFault::none;
+}
+
+std::vector<World::QueueOfWorld> choose_queues(Random& random) {
+  std::vector<World::QueueOfWorld> queues;
+  const std::size_t count = random.between(1, 4);
+  for (std::size_t number = 0; number < count; ++number) {
+    World::QueueOfWorld queue{fmt::format("q{}", number)};
+    queue.durable = number == 0 || !random.one_in(4);
+    queue.max_priority = random.one_in(5) ? 3 : 0;
+    queues.push_back(queue);
+  }
+  return queues;
+}
+
+std::vector<Checker::QueueTraits> traits_of(const std::vector<World::QueueOfWorld>& queues) {
+  std::vector<Checker::QueueTraits> traits;
+  for (const auto& queue : queues) {
+    traits.push_back({queue.durable, queue.max_priority != 0});
+  }
+  return traits;
+}
+
+}  // namespace
+
+/// Sees what the queues of a shard tell the connections of the same shard.
+class World::ObservedHost final : public model::ConnectionHost {
+ public:
+  ObservedHost(World& world, connection::ShardConnections& connections)
+      : world_(world), connections_(connections) {}
+
+  void deliver(model::Deliver&& delivery) override {
+    if (!world_.carrying_answer_) {
+      world_.observe(delivery);
+    }
+    connections_.deliver(std::move(delivery));
+  }
+  void got(model::Got&& answer) override {
+    if (!world_.carrying_answer_) {
+      world_.observe(answer);
+    }
+    connections_.got(std::move(answer));
+  }
+  void confirmed(model::Confirmed&& each) override { connections_.confirmed(std::move(each)); }
+  void started(model::Started&& each) override { connections_.started(std::move(each)); }
+  void done(model::Done&& each) override { connections_.done(std::move(each)); }
+  void counted(model::Counted&& each) override { connections_.counted(std::move(each)); }
+  void consumer_cancelled(model::ConsumerCancelled&& each) override {
+    connections_.consumer_cancelled(std::move(each));
+  }
+  void token_requested(model::TokenRequest&& each) override {
+    connections_.token_requested(std::move(each));
+  }
+  void tokens_returned(model::TokenReturn&& each) override {
+    connections_.tokens_returned(std::move(each));
+  }
+  void direct_reply(model::DirectReply&& each) override {
+    connections_.direct_reply(std::move(each));
+  }
+  void close_connection(model::CloseConnection&& each) override {
+    connections_.close_connection(std::move(each));
+  }
+  void owner_congested(model::OwnerCongested&& each) override {
+    connections_.owner_congested(std::move(each));
+  }
+
+ private:
+  World& world_;
+  connection::ShardConnections& connections_;
+};
+
+World::OneShard::OneShard(World& world, model::ShardIndex index) : world(world), index(index) {
+  connections = std::make_unique<connection::ShardConnections>(
+      connection::ShardConnectionsEnvironment{.index = index,
+                                              .shard_count = world.options_.shards,
+                                              .clock = &world.clock,
+                                              .topology = world.topology_.get(),
+                                              .reply_consumers = world.reply_consumers_.get(),
+                                              .counts = world.counts_.get(),
+                                              .settings = &world.settings_,
+                                              .random_number = [&world] {
+                                                return world.random.number();
+                                              }});
+  host = std::make_unique<ObservedHost>(world, *connections);
+  shard = std::make_unique<model::Shard>(
+      model::ShardEnvironment{.index = index,
+                              .shard_count = world.options_.shards,
+                              .clock = &world.clock,
+                              .store = world.store_.get(),
+                              .topology = world.topology_.get(),
+                              .mailboxes = this,
+                              .connections = host.get(),
+                              .post = [this](std::function<void()> task) {
+                                tasks.push_back(std::move(task));
+                              },
+                              .report_fault = [&world](std::string what) {
+                                world.faults.push_back(std::move(what));
+                              }});
+  connections->set_shard(*shard);
+}
+
+// The connections give everything back to the shard's queues, so they go first.
+World::OneShard::~OneShard() { connections.reset(); }
+
+void World::OneShard::send(model::ShardIndex to, model::Operation operation) {
+  if (world.is_dying_) {
+    return;
+  }
+  if (auto* delivery = std::get_if<model::Deliver>(&operation)) {
+    world.observe(*delivery);
+  } else if (auto* answer = std::get_if<model::Got>(&operation)) {
+    world.observe(*answer);
+  }
+  outgoing.emplace_back(to, std::move(operation));
+}
+
+World::World(const WorldOptions& options)
+    : random(options.seed),
+      queues(choose_queues(random)),
+      has_large_messages(random.one_in(4)),
+      checker(traits_of(queues)),
+      options_(options) {
+  checker.closed_by_broker = [this](const model::ChannelRef& reference) {
+    auto* connection = connections(model::shard_of(reference.connection)).find(reference.connection);
+    auto* channel = connection == nullptr ? nullptr : connection->find_channel(reference.channel);
+    return channel == nullptr || channel->row().closing;
+  };
+  clients.push_back(std::make_unique<Client>(*this, Role::administrator, 0));
+  static constexpr Role roles[] = {Role::publisher, Role::consumer, Role::publisher,
+                                   Role::consumer,  Role::getter,   Role::consumer};
+  const auto count = static_cast<std::uint32_t>(random.between(3, std::size(roles)));
+  for (std::uint32_t number = 1; number <= count; ++number) {
+    clients.push_back(std::make_unique<Client>(*this, roles[number - 1], number));
+  }
+  boot();
+}
+
+World::~World() {
+  shut_down();
+}
+
+void World::print(const std::string& line) const { std::printf("%s\n", line.c_str()); }
+
+// ---- start and end -------------------------------------------------------------------------------------------------
+
+void World::boot() {
+  store_ = std::make_unique<SimulatedStore>(
+      backend_,
+      SimulatedStore::Observer{[this] { return checker.moment(); },
+                               [this](const storage::MemoryBatch& batch, std::uint64_t sealed_at) {
+                                 checker.batch_durable(batch, sealed_at);
+                               }},
+      store_fault(options_.mutation));
+  store_->answer_at_once(true);
+  const storage::Recovered recovered = store_->take_recovered();
+  model::TopologyOptions topology_options{.shards = options_.shards};
+  topology_options.random_bytes = [this](std::span<unsigned char> bytes) {
+    for (unsigned char& byte : bytes) {
+      byte = static_cast<unsigned char>(random.number());
+    }
+  };
+  topology_ = std::make_unique<model::Topology>(*store_, clock, std::move(topology_options));
+  if (const auto loaded = topology_->load(recovered); !loaded) {
+    checker.fail("the topology can't be loaded: " + loaded.error().text);
+    return;
+  }
+  reply_consumers_ = std::make_unique<model::ReplyConsumers>();
+  counts_ = std::make_unique<model::ConnectionCounts>();
+  topology_->set_listener(this);
+  boxes_ = std::vector<Box>(std::size_t{options_.shards} * options_.shards);
+  for (model::ShardIndex index = 0; index < options_.shards; ++index) {
+    shards_.push_back(std::make_unique<OneShard>(*this, index));
+    shards_.back()->shard->load(recovered);
+  }
+  const auto orphans = topology_->orphans(recovered);
+  store_->recovery_finished(orphans);
+  store_->answer_at_once(false);
+  // What does not survive is there again before anybody else comes.
+  Client& administrator = *clients.front();
+  administrator.connect();
+  administrator.set_up_queues();
+  come_to_rest(false);
+  queue_numbers_.clear();
+}
+
+void World::shut_down() {
+  is_dying_ = true;
+  for (const auto& client : clients) {
+    client->cut();
+  }
+  if (topology_) {
+    topology_->set_listener(nullptr);
+  }
+  shards_.clear();
+  boxes_.clear();
+  topology_.reset();
+  is_dying_ = false;
+}
+
+void World::crash() {
+  const std::size_t durable = random.below(store_->waiting_units() + 1);
+  trace("==== crash: {} of {} units are durable", durable, store_->waiting_units());
+  store_->crash(durable);
+  shut_down();
+  checker.broker_restarted(false);
+  backend_->reopen();
+  boot();
+}
+
+void World::restart_cleanly() {
+  trace("==== clean restart");
+  for (const auto& client : clients) {
+    client->cut();
+  }
+  come_to_rest(false);
+  for (const auto& each : shards_) {
+    each->shard->seal_now();
+  }
+  come_to_rest(false);
+  for (const auto& each : shards_) {
+    if (each->shard->has_pending_work()) {
+      checker.fail("a shard has something to commit after all was sealed and committed");
+    }
+  }
+  store_->close();
+  shut_down();
+  checker.broker_restarted(true);
+  backend_->reopen();
+  boot();
+}
+
+// ---- steps ---------------------------------------------------------------------------------------------------------
+
+void World::carry(model::ShardIndex from, model::ShardIndex to, std::size_t count) {
+  Box& each = box(from, to);
+  OneShard& receiver = *shards_[to];
+  receiver.in_turn = true;
+  trace("mail: {} of {} operations from shard {} to {}", count, each.operations.size(), from, to);
+  auto& operations = each.operations;
+  if (options_.mutation == Mutation::swaps_publishes && operations.size() > 1 &&
+      std::holds_alternative<model::Publish>(operations[0]) &&
+      std::holds_alternative<model::Publish>(operations[1])) {
+    std::swap(operations[0], operations[1]);
+  }
+  for (; count > 0; --count) {
+    model::Operation operation = std::move(operations.front());
+    operations.pop_front();
+    ++each.carried;
+    carrying_answer_ = std::holds_alternative<model::Deliver>(operation) ||
+                       std::holds_alternative<model::Got>(operation);
+    if (options_.mutation != Mutation::loses_settles ||
+        !std::holds_alternative<model::Settle>(operation)) {
+      receiver.shard->receive(std::move(operation));
+    }
+    carrying_answer_ = false;
+  }
+  while (!each.settlings.empty() && each.settlings.front().first <= each.carried) {
+    checker.settling_arrived(each.settlings.front().second);
+    each.settlings.pop_front();
+  }
+}
+
+bool World::carry_mail() {
+  const auto from = static_cast<model::ShardIndex>(random.below(options_.shards));
+  const auto to = static_cast<model::ShardIndex>(random.below(options_.shards));
+  const std::size_t waiting = box(from, to).operations.size();
+  if (waiting == 0) {
+    return false;
+  }
+  // The transport carries over all that lies there; between two shards' boxes anything may happen.
+  carry(from, to, random.one_in(2) ? waiting : random.between(1, waiting));
+  return true;
+}
+
+bool World::run_task() {
+  OneShard& shard = *shards_[random.below(options_.shards)];
+  if (shard.tasks.empty()) {
+    return false;
+  }
+  const std::function<void()> task = std::move(shard.tasks.front());
+  shard.tasks.pop_front();
+  shard.in_turn = true;
+  trace("shard {} runs a task", shard.index);
+  task();
+  return true;
+}
+
+void World::end_turn(OneShard& shard) {
+  shard.in_turn = false;
+  shard.connections->resume();
+  shard.shard->end_turn();
+  const auto hand_over = [&] {
+    for (auto& [to, operation] : std::exchange(shard.outgoing, {})) {
+      Box& each = box(shard.index, to);
+      ++each.sent;
+      each.operations.push_back(std::move(operation));
+    }
+  };
+  hand_over();
+  shard.connections->end_turn();
+  hand_over();
+  for (const auto& client : clients) {
+    if (client->is_connected() && client->shard() == shard.index) {
+      client->turn_ended();
+    }
+  }
+  shard.in_turn |= shard.connections->has_pending_work();
+}
+
+bool World::end_turn() {
+  OneShard& shard = *shards_[random.below(options_.shards)];
+  if (!shard.in_turn) {
+    return false;
+  }
+  trace("shard {} ends its turn", shard.index);
+  end_turn(shard);
+  return true;
+}
+
+void World::settling_executed(std::size_t shard, const SentSettling& settling) {
+  const auto record = topology_->find_queue("/", queues[settling.name.queue].name);
+  if (record == nullptr) {
+    return;
+  }
+  Box& each = box(static_cast<model::ShardIndex>(shard), record->owner);
+  if (record->owner == shard || each.carried == each.sent) {
+    checker.settling_arrived(settling);
+  } else {
+    each.settlings.emplace_back(each.sent, settling);
+  }
+}
+
+bool World::commit() {
+  if (store_->waiting_units() == 0) {
+    return false;
+  }
+  const std::size_t units = random.between(1, store_->waiting_units());
+  trace("store: {} of {} units are durable", units, store_->waiting_units());
+  store_->commit(units);
+  return true;
+}
+
+bool World::answer_commit() {
+  if (store_->unanswered_units() == 0) {
+    return false;
+  }
+  trace("store: a unit is answered");
+  store_->answer();
+  return true;
+}
+
+bool World::read_store() {
+  if (store_->waiting_reads() == 0) {
+    return false;
+  }
+  trace("store: a read");
+  store_->read_one(random.below(store_->waiting_reads()));
+  return true;
+}
+
+void World::tick(std::int64_t by_ms) {
+  clock.now_ms += by_ms;
+  for (const auto& each : shards_) {
+    each->in_turn = true;
+    each->shard->tick();
+    each->connections->tick();
+  }
+}
+
+void World::misbehave() {
+  if (options_.mutation != Mutation::requeues_held) {
+    return;
+  }
+  // The first unacked message that a consumer of this run has.
+  for (const auto& each : shards_) {
+    std::optional<model::Settle> settle;
+    each->shard->visit_queues([&](const model::Queue& queue) {
+      for (const auto& consumer : queue.consumers().all()) {
+        if (consumer->unacked_count > 0 && last_delivered_.contains(consumer->specification.id)) {
+          settle = model::Settle{queue.record().id, consumer->specification.id,
+                                 model::Settlement::requeue,
+                                 {last_delivered_.at(consumer->specification.id)}};
+        }
+      }
+    });
+    if (settle) {
+      each->in_turn = true;
+      each->shard->receive(std::move(*settle));
+      return;
+    }
+  }
+}
+
+void World::topology_committed(model::TopologyTicket up_to, storage::Outcome outcome) {
+  for (const auto& each : shards_) {
+    each->tasks.push_back(
+        [shard = each->shard.get(), up_to, outcome] { shard->topology_committed(up_to, outcome); });
+  }
+}
+
+// ---- coming to rest ------------------------------------------------------------------------------------------------
+
+bool World::round(bool act) {
+  bool busy = false;
+  for (const auto& client : clients) {
+    if (act) {
+      client->act(true);
+    }
+    busy |= client->deliver_bytes(SIZE_MAX);
+    busy |= client->read_bytes(SIZE_MAX, true);
+    busy |= client->close_if_wished();
+  }
+  for (model::ShardIndex from = 0; from < options_.shards; ++from) {
+    for (model::ShardIndex to = 0; to < options_.shards; ++to) {
+      if (const std::size_t waiting = box(from, to).operations.size(); waiting > 0) {
+        carry(from, to, waiting);
+        busy = true;
+      }
+    }
+  }
+  while (store_->waiting_units() > 0 || store_->unanswered_units() > 0) {
+    store_->commit(store_->waiting_units());
+    store_->answer();
+    busy = true;
+  }
+  while (store_->waiting_reads() > 0) {
+    store_->read_one(0);
+    busy = true;
+  }
+  for (const auto& each : shards_) {
+    while (!each->tasks.empty()) {
+      const std::function<void()> task = std::move(each->tasks.front());
+      each->tasks.pop_front();
+      each->in_turn = true;
+      task();
+      busy = true;
+    }
+    if (each->in_turn) {
+      end_turn(*each);
+    }
+  }
+  return busy;
+}
+
+void World::come_to_rest(bool act) {
+  int quiet = 0;
+  for (int count = 0; quiet < quiet_rounds; ++count) {
+    if (!checker.violation().empty()) {
+      return;
+    }
+    if (count == rounds_max) {
+      checker.fail("the broker does not come to rest");
+      return;
+    }
+    quiet = round(act) ? 0 : quiet + 1;
+    if (quiet > 0) {
+      tick(100);
+    }
+  }
+}
+
+void World::check_queues(bool at_rest) {
+  for (const auto& each : shards_) {
+    each->shard->visit_queues([&](const model::Queue& queue) {
+      queue.check_invariants();
+      if (!at_rest) {
+        return;
+      }
+      const auto number = queue_number(queue.record().id);
+      const std::size_t held = number ? checker.held_bytes_max(*number) : 0;
+      // What was held may have come back to memory; a chunk and a message may lie above the window of each priority.
+      const std::size_t windows = queue.record().settings.max_priority + std::size_t{1};
+      const std::size_t bytes_max =
+          windows * (limits::queue_window_bytes_max + limits::read_chunk_bytes_max +
+                     std::size_t{1'000'000}) +
+          2 * held;
+      if (queue.memory_bytes() > bytes_max) {
+        checker.fail(fmt::format("{} takes {} bytes of memory at rest, more than {}",
+                                 queue.record().described(), queue.memory_bytes(), bytes_max));
+      }
+    });
+  }
+  constexpr std::uint64_t cost_max = limits::output_window_bytes_max + 1'000'000;
+  for (const auto& client : clients) {
+    if (client->is_connected() &&
+        client->connection().output().waiting_cost() > cost_max * options_.shards) {
+      checker.fail("too much waits in the output to " + client->describe());
+    }
+  }
+  if (!faults.empty()) {
+    checker.fail("a shard reports: " + faults.front());
+  }
+}
+
+void World::check_all_served() {
+  for (const auto& each : shards_) {
+    each->shard->visit_queues([&](const model::Queue& queue) {
+      if (queue.unacked_count() > 0) {
+        checker.fail(fmt::format("{} has {} unacked messages although everybody has settled",
+                                 queue.record().described(), queue.unacked_count()));
+      }
+      if (!queue.consumers().empty() && queue.ready_count() > 0) {
+        checker.fail(fmt::format("{} has {} ready messages and {} consumers that wait",
+                                 queue.record().described(), queue.ready_count(),
+                                 queue.consumers().size()));
+      }
+    });
+  }
+  for (const auto& client : clients) {
+    if (!client->is_content()) {
+      checker.fail("something was not answered: " + client->describe());
+    }
+  }
+}
+
+// ---- observation ---------------------------------------------------------------------------------------------------
+
+std::optional<std::uint32_t> World::queue_number(model::QueueId id) {
+  if (const auto found = queue_numbers_.find(id); found != queue_numbers_.end()) {
+    return found->second;
+  }
+  const auto record = topology_->find_queue(id);
+  if (record == nullptr) {
+    return std::nullopt;
+  }
+  for (std::uint32_t number = 0; number < queues.size(); ++number) {
+    if (queues[number].name == record->name) {
+      return queue_numbers_[id] = number;
+    }
+  }
+  return std::nullopt;
+}
+
+void World::observe(model::Deliver& delivery) {
+  if (is_dying_) {
+    return;
+  }
+  if (options_.mutation == Mutation::clears_redelivered) {
+    delivery.redelivered = false;
+  }
+  if (!delivery.no_ack) {
+    last_delivered_[delivery.consumer] = delivery.place;
+  }
+  observe({.channel = delivery.channel,
+           .consumer = delivery.consumer,
+           .queue_id = delivery.queue,
+           .place = delivery.place,
+           .redelivered = delivery.redelivered,
+           .no_ack = delivery.no_ack},
+          *delivery.message);
+}
+
+void World::observe(model::Got& answer) {
+  if (is_dying_ || !answer.message) {
+    return;
+  }
+  auto* connection = connections(model::shard_of(answer.request.channel.connection))
+                         .find(answer.request.channel.connection);
+  auto* pending = connection == nullptr ? nullptr : connection->pending(answer.request);
+  observe({.channel = answer.request.channel,
+           .queue_id = answer.queue,
+           .place = answer.place,
+           .redelivered = answer.redelivered,
+           .no_ack = pending != nullptr && pending->no_ack},
+          *answer.message);
+}
+
+void World::observe(const Emission& emission, const model::Message& message) {
+  const auto number = queue_number(emission.queue_id);
+  if (!number) {
+    return;  // Its queue is being deleted.
+  }
+  Emission named = emission;
+  named.name.queue = *number;
+  if (!read_body(message.body(), named.name.publisher, named.name.number)) {
+    checker.fail("a damaged message is delivered from " + queues[*number].name);
+    return;
+  }
+  trace("{} goes to {} {:x}{}{}", to_text(named.name),
+        emission.consumer == model::ConsumerId::none ? "a get of" : "consumer",
+        emission.consumer == model::ConsumerId::none
+            ? static_cast<std::uint64_t>(emission.channel.connection)
+            : static_cast<std::uint64_t>(emission.consumer),
+        emission.redelivered ? ", redelivered" : "", emission.no_ack ? ", without ack" : "");
+  checker.emitted(named);
+}
+
+}  // namespace lepus::simulation

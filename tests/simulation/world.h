@@ -1,0 +1,179 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "broker/connection/shard_connections.h"
+#include "broker/model/reply_consumers.h"
+#include "broker/model/shard.h"
+#include "broker/model/topology.h"
+#include "storage/memory_backend.h"
+#include "tests/simulation/checker.h"
+#include "tests/simulation/clients.h"
+#include "tests/simulation/random.h"
+#include "tests/simulation/simulated_store.h"
+
+namespace lepus::simulation {
+
+/// What the simulation itself does wrong, to show that the checker notices.
+enum class Mutation {
+  none,
+  store_forgets_rows,
+  store_forgets_progress,
+  store_answers_early,
+  swaps_publishes,    ///< two publishes in a mailbox change places
+  loses_settles,      ///< settlements do not come out of mailboxes
+  clears_redelivered, ///< on the way from the queue
+  requeues_held,      ///< gives messages back that a consumer still has
+  raises_prefetch,    ///< asks for one more than the client wants
+};
+
+class ManualClock final : public Clock {
+ public:
+  [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
+  [[nodiscard]] std::int64_t wall_ms() const override { return 1'700'000'000'000 + now_ms; }
+
+  std::int64_t now_ms = 1000;
+};
+
+struct WorldOptions {
+  std::uint64_t seed = 1;
+  std::uint32_t shards = 1;
+  Mutation mutation = Mutation::none;
+  bool verbose = false;
+};
+
+/// The core of a broker and its clients in one thread. Nothing happens by itself: the scheduler calls the small steps here
+/// in an order that the seed decides.
+class World final : public model::TopologyListener {
+ public:
+  explicit World(const WorldOptions& options);
+  ~World() override;
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  struct QueueOfWorld {
+    std::string name;
+    bool durable = true;
+    std::uint8_t max_priority = 0;
+  };
+
+  // ---- steps; each @return whether there was something to do -------------------------------------------------------
+  bool carry_mail();
+  bool run_task();
+  bool end_turn();
+  bool commit();
+  bool answer_commit();
+  bool read_store();
+  void tick(std::int64_t by_ms);
+  /// Gives back a message that a consumer has, if the mutation says so.
+  void misbehave();
+
+  /// The process dies: what is not durable is lost.
+  void crash();
+  /// Everything is cut, committed and closed before the next start.
+  void restart_cleanly();
+  /// Steps in a fixed order until nothing is left to do, the clock included.
+  /// @param act  whether clients settle what they have
+  void come_to_rest(bool act);
+  /// Invariants of the queues and bounds of memory.
+  void check_queues(bool at_rest);
+  /// At rest after everybody has settled all: nothing waits that could go on.
+  void check_all_served();
+
+  // ---- for clients -------------------------------------------------------------------------------------------------
+  [[nodiscard]] connection::ShardConnections& connections(std::size_t shard) {
+    return *shards_[shard]->connections;
+  }
+  [[nodiscard]] std::size_t shard_count() const { return options_.shards; }
+  void touch(std::size_t shard) { shards_[shard]->in_turn = true; }
+  /// The shard has handed over the settlement: it arrives with the mail that lies in the box now.
+  void settling_executed(std::size_t shard, const SentSettling& settling);
+  [[nodiscard]] Mutation mutation() const { return options_.mutation; }
+  std::uint32_t next_publisher() { return ++last_publisher_; }
+
+  /// One line of the trace.
+  template <typename... Values>
+  void trace(fmt::format_string<Values...> format, Values&&... values) {
+    if (options_.verbose) {
+      print(fmt::format(format, std::forward<Values>(values)...));
+    }
+  }
+
+  void topology_committed(model::TopologyTicket up_to, storage::Outcome outcome) override;
+
+  Random random;
+  ManualClock clock;
+  std::vector<QueueOfWorld> queues;
+  bool has_large_messages = false;
+  Checker checker;
+  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<std::string> faults;  ///< what shards reported
+
+ private:
+  class ObservedHost;
+
+  struct OneShard final : public model::Mailboxes {
+    OneShard(World& world, model::ShardIndex index);
+    ~OneShard() override;
+    void send(model::ShardIndex to, model::Operation operation) override;
+
+    World& world;
+    const model::ShardIndex index;
+    bool in_turn = false;
+    std::deque<std::function<void()>> tasks;
+    std::vector<std::pair<model::ShardIndex, model::Operation>> outgoing;
+    std::unique_ptr<ObservedHost> host;
+    std::unique_ptr<model::Shard> shard;
+    std::unique_ptr<connection::ShardConnections> connections;
+  };
+
+  /// First in, first out, for each pair of shards.
+  struct Box {
+    std::deque<model::Operation> operations;
+    std::uint64_t sent = 0;
+    std::uint64_t carried = 0;
+    /// Settlements that count as arrived once so many operations were carried.
+    std::deque<std::pair<std::uint64_t, SentSettling>> settlings;
+  };
+
+  void boot();
+  void shut_down();
+  void end_turn(OneShard& shard);
+  void carry(model::ShardIndex from, model::ShardIndex to, std::size_t count);
+  bool round(bool act);
+  void observe(model::Deliver& delivery);
+  void observe(model::Got& answer);
+  void observe(const Emission& emission, const model::Message& message);
+  [[nodiscard]] std::optional<std::uint32_t> queue_number(model::QueueId id);
+  [[nodiscard]] Box& box(model::ShardIndex from, model::ShardIndex to) {
+    return boxes_[from * options_.shards + to];
+  }
+  void print(const std::string& line) const;
+
+  const WorldOptions options_;
+  std::shared_ptr<storage::MemoryBackend> backend_ = std::make_shared<storage::MemoryBackend>();
+  std::unique_ptr<SimulatedStore> store_;
+  std::unique_ptr<model::Topology> topology_;
+  std::unique_ptr<model::ReplyConsumers> reply_consumers_;
+  std::unique_ptr<model::ConnectionCounts> counts_;
+  connection::ConnectionSettings settings_;
+  std::vector<Box> boxes_;
+  std::vector<std::unique_ptr<OneShard>> shards_;
+  bool is_dying_ = false;
+  bool carrying_answer_ = false;
+  std::uint32_t last_publisher_ = 0;
+  std::map<model::QueueId, std::uint32_t> queue_numbers_;
+  std::map<model::ConsumerId, model::MessagePlace> last_delivered_;
+};
+
+}  // namespace lepus::simulation
