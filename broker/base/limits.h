@@ -17,8 +17,8 @@ static_assert(read_chunk_bytes_max <= queue_window_bytes_max / 2, "a chunk fits 
 inline constexpr std::int64_t output_window_bytes_max = std::int64_t{1} << 20U;
 
 /// Rows that wait for the store on one shard: above the first, publishers to it are not read; below the second, again.
-inline constexpr std::size_t pending_bytes_congested = std::size_t{32} << 20U;
-inline constexpr std::size_t pending_bytes_relieved = std::size_t{16} << 20U;
+inline constexpr std::size_t pending_bytes_congested = std::size_t{16} << 20U;
+inline constexpr std::size_t pending_bytes_relieved = std::size_t{8} << 20U;
 /// A batch of this size is not kept waiting for company.
 inline constexpr std::size_t pending_bytes_sealed_at_once = std::size_t{1} << 20U;
 
