@@ -72,7 +72,8 @@ transport::TlsSettings tls_settings(const TlsOptions& options) {
 }  // namespace
 
 Broker::Broker(Configuration configuration, boost::asio::io_context& context)
-    : configuration_(std::move(configuration)),
+    : context_(context),
+      configuration_(std::move(configuration)),
       connection_settings_(connection_settings(configuration_)),
       resources_(context, configuration_,
                  [this](bool memory, bool disk) { set_alarms(memory, disk); }) {}
@@ -92,12 +93,10 @@ Result<void> Broker::start() {
     return loaded;
   }
   resources_.start();
-  // The place to start management: it needs the topology, the shards and `clock_`, and goes in
-  // stop() before the listeners.
-  if (auto opened = open_listeners(); !opened) {
+  if (auto opened = open_management(); !opened) {
     return opened;
   }
-  return {};
+  return open_listeners();
 }
 
 Result<void> Broker::open_store() {
@@ -112,6 +111,28 @@ Result<void> Broker::open_store() {
   }
   store_ = std::move(*opened);
   return {};
+}
+
+BrokerAccessEnvironment Broker::access_environment() {
+  BrokerAccessEnvironment environment{.topology = topology_.get(),
+                                      .clock = &clock_,
+                                      .connection_counts = &connection_counts_,
+                                      .context = &context_,
+                                      .resources = &resources_};
+  for (const auto& shard : shards_) {
+    environment.shards.push_back(shard.get());
+  }
+  environment.node = {.name = configuration_.node_name,
+                      .cluster_name = connection_settings_.cluster_name,
+                      .lepus_version = LEPUS_VERSION,
+                      .data_dir = configuration_.data_dir,
+                      .auth_mechanisms = configuration_.auth_mechanisms,
+                      .started_at_ms = clock_.steady_ms(),
+                      .shards = configuration_.shards};
+  if (!configuration_.log_file.empty()) {
+    environment.node.log_files.push_back(configuration_.log_file);
+  }
+  return environment;
 }
 
 Result<void> Broker::load() {
@@ -132,6 +153,7 @@ Result<void> Broker::load() {
                                           .settings = &connection_settings_,
                                           .mail = mail_.get()}));
   }
+  access_ = std::make_unique<BrokerAccessImpl>(access_environment());
   topology_->set_listener(this);
   std::vector<std::future<void>> loading;
   for (const auto& shard : shards_) {
@@ -146,6 +168,31 @@ Result<void> Broker::load() {
   }
   store_->recovery_finished(topology_->orphans(recovered));
   spdlog::info("recovered {} queues", recovered.progress.size());
+  return {};
+}
+
+Result<void> Broker::open_management() {
+  if (configuration_.management_tls_listener) {
+    spdlog::warn("management over TLS is not offered yet");
+  }
+  if (!configuration_.management_listener) {
+    return {};
+  }
+  const Listener& wanted = *configuration_.management_listener;
+  auto server = std::make_unique<management::Server>(
+      management::ServerOptions{.bind = wanted.address, .port = wanted.port}, *access_);
+  if (auto started = server->start(); !started) {
+    if (wanted.required) {
+      return fail(started.error().text +
+                  "; --management-port chooses another one (0: any free one)");
+    }
+    spdlog::warn("{}; management is off", started.error().text);
+    return {};
+  }
+  spdlog::info("started HTTP listener on {}", server->address());
+  management_ = std::move(server);
+  access_->add_listener(
+      {.protocol = "http", .address = wanted.address, .port = management_->port()});
   return {};
 }
 
@@ -191,6 +238,9 @@ Result<void> Broker::open_listener(const Listener& wanted, bool is_tls) {
   }
   spdlog::info("started {} listener on {}", is_tls ? "TLS" : "TCP",
                transport::to_text(listener->endpoint()));
+  access_->add_listener({.protocol = is_tls ? "amqp/ssl" : "amqp",
+                         .address = wanted.address,
+                         .port = listener->endpoint().port()});
   listeners_.push_back(std::move(listener));
   return {};
 }
@@ -202,8 +252,8 @@ std::string Broker::ready_line() const {
     std::string& list = listener->is_tls() ? tls : plain;
     list += (list.empty() ? "" : ",") + transport::to_text(listener->endpoint());
   }
-  return "ready amqp=" + (plain.empty() ? "off" : plain) + " management=off" +
-         (tls.empty() ? "" : " amqps=" + tls);
+  return "ready amqp=" + (plain.empty() ? "off" : plain) + " management=" +
+         (management_ ? management_->address() : "off") + (tls.empty() ? "" : " amqps=" + tls);
 }
 
 void Broker::set_alarms(bool memory, bool disk) {
@@ -219,6 +269,7 @@ void Broker::topology_committed(model::TopologyTicket up_to, storage::Outcome ou
       shard->shard().topology_committed(up_to, outcome);
     });
   }
+  access_->topology_committed();
 }
 
 // ---- stop
@@ -229,6 +280,9 @@ void Broker::stop() {
     return;
   }
   resources_.stop();
+  if (management_) {
+    management_->stop();
+  }
   close_listeners();
   close_connections();
   commit_what_waits();
@@ -238,7 +292,9 @@ void Broker::stop() {
   // Its threads still post to the shards until it is closed, so those go afterwards.
   store_->close();
   listeners_.clear();
+  management_.reset();
   shards_.clear();
+  access_.reset();
   mail_.reset();
   topology_.reset();
   store_.reset();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker/base/result.h"
+#include "broker/broker_access_impl.h"
 #include "broker/configuration.h"
 #include "broker/connection/connection_settings.h"
 #include "broker/model/connection_counts.h"
@@ -17,6 +18,7 @@
 #include "broker/transport/mailboxes.h"
 #include "broker/transport/shard_thread.h"
 #include "broker/transport/system_clock.h"
+#include "management/server.h"
 #include "storage/store.h"
 
 namespace lepus {
@@ -49,6 +51,9 @@ class Broker final : public model::TopologyListener {
  private:
   Result<void> open_store();
   Result<void> load();
+  [[nodiscard]] BrokerAccessEnvironment access_environment();
+  /// Makes the management server, and starts it unless it isn't wanted.
+  Result<void> open_management();
   Result<void> open_listeners();
   Result<void> open_listener(const Listener& wanted, bool is_tls);
   void set_alarms(bool memory, bool disk);
@@ -59,6 +64,7 @@ class Broker final : public model::TopologyListener {
   bool on_all_shards(const std::function<void(transport::ShardThread&)>& task,
                      std::chrono::milliseconds limit);
 
+  boost::asio::io_context& context_;
   const Configuration configuration_;
   const transport::SystemClock clock_;
   connection::ConnectionSettings connection_settings_;
@@ -70,6 +76,8 @@ class Broker final : public model::TopologyListener {
   std::vector<std::unique_ptr<transport::ShardThread>> shards_;
   std::vector<std::unique_ptr<transport::Listener>> listeners_;
   ResourceMonitor resources_;
+  std::unique_ptr<BrokerAccessImpl> access_;
+  std::unique_ptr<management::Server> management_;
 };
 
 }  // namespace lepus

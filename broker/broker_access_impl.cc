@@ -1,0 +1,308 @@
+#include "broker/broker_access_impl.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "broker/connection/direct_connection.h"
+
+namespace lepus {
+
+namespace {
+
+/// Queues that one task looks at: some ten microseconds.
+constexpr std::size_t queues_per_slice = 128;
+
+/// Collects rows from several tasks on several threads; the last one answers.
+template <typename Rows>
+class Gathering {
+ public:
+  Gathering(std::size_t parts, std::function<void(Rows)> answer)
+      : parts_(parts), answer_(std::move(answer)) {}
+
+  void add(Rows rows) {
+    std::unique_lock lock{mutex_};
+    if (rows_.empty()) {
+      rows_ = std::move(rows);
+    } else {
+      rows_.insert(rows_.end(), std::make_move_iterator(rows.begin()),
+                   std::make_move_iterator(rows.end()));
+    }
+    if (--parts_ == 0) {
+      lock.unlock();
+      answer_(std::move(rows_));
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t parts_;
+  std::function<void(Rows)> answer_;
+  Rows rows_;
+};
+
+model::QueueRow row_of(const std::shared_ptr<model::QueueRecord>& record,
+                       const model::Queue* queue) {
+  model::QueueRow row;
+  row.record = record;
+  if (queue == nullptr) {
+    return row;  // Declared and not used yet.
+  }
+  row.counters = queue->counters();
+  row.ready_count = queue->ready_count();
+  row.ready_bytes = queue->ready_bytes();
+  row.unacked_count = queue->unacked_count();
+  row.unacked_bytes = queue->unacked_bytes();
+  row.memory_bytes = queue->memory_bytes();
+  row.count_in_memory = queue->count_in_memory();
+  const model::Consumers& consumers = queue->consumers();
+  row.consumer_count = static_cast<std::uint32_t>(consumers.size());
+  if (consumers.has_exclusive()) {
+    row.exclusive_consumer_tag = consumers.all().front()->specification.tag;
+  }
+  if (const model::Consumer* active = consumers.single_active()) {
+    row.active_consumer_tag = active->specification.tag;
+    row.active_consumer = active->specification.id;
+  }
+  return row;
+}
+
+/// A DirectConnection that is reached from another thread; it lives and dies on its shard's.
+class PostedClient final : public model::DirectClient {
+ public:
+  using Connection = std::unique_ptr<connection::DirectConnection>;
+
+  PostedClient(transport::ShardThread& shard, Connection connection)
+      : shard_(shard), connection_(std::make_shared<Connection>(std::move(connection))) {}
+
+  PostedClient(const PostedClient&) = delete;
+  PostedClient& operator=(const PostedClient&) = delete;
+
+  ~PostedClient() override {
+    shard_.post([connection = connection_] { connection->reset(); });
+  }
+
+  void execute(std::string frame, Handler handler) override {
+    shard_.post(
+        [connection = connection_, frame = std::move(frame), handler = std::move(handler)] {
+          (*connection)->execute_frame(frame, translated(handler));
+        });
+  }
+
+  void execute_unanswered(std::string frame) override {
+    shard_.post([connection = connection_, frame = std::move(frame)] {
+      (*connection)->execute_frame(frame, nullptr);
+    });
+  }
+
+  void publish(std::string exchange, std::string routing_key, std::string properties,
+               std::string body, Handler handler) override {
+    shard_.post([connection = connection_, exchange = std::move(exchange),
+                 routing_key = std::move(routing_key), properties = std::move(properties),
+                 body = std::move(body), handler = std::move(handler)] {
+      (*connection)->publish(exchange, routing_key, properties, body, translated(handler));
+    });
+  }
+
+ private:
+  static connection::DirectConnection::Handler translated(Handler handler) {
+    return [handler = std::move(handler)](connection::DirectAnswer&& answer) {
+      handler({.error = std::move(answer.error),
+               .method = std::move(answer.method),
+               .properties = std::move(answer.properties),
+               .body = std::move(answer.body),
+               .returned = answer.returned,
+               .refused = answer.refused});
+    };
+  }
+
+  transport::ShardThread& shard_;
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+BrokerAccessImpl::BrokerAccessImpl(BrokerAccessEnvironment environment)
+    : environment_(std::move(environment)) {}
+
+// ---- the node
+
+void BrokerAccessImpl::add_listener(model::ListenerDescription listener) {
+  const std::lock_guard lock{mutex_};
+  listeners_.push_back(std::move(listener));
+}
+
+model::NodeDescription BrokerAccessImpl::node() const {
+  model::NodeDescription node = environment_.node;
+  const std::lock_guard lock{mutex_};
+  node.listeners = listeners_;
+  return node;
+}
+
+void BrokerAccessImpl::resources(Answer<model::NodeResources> answer) {
+  boost::asio::post(*environment_.context,
+                    [monitor = environment_.resources, answer = std::move(answer)] {
+                      const ResourceUse& use = monitor->use();
+                      answer({.memory_used_bytes = use.memory_used_bytes,
+                              .memory_limit_bytes = use.memory_limit_bytes,
+                              .disk_free_bytes = use.disk_free_bytes,
+                              .disk_limit_bytes = use.disk_limit_bytes,
+                              .memory_alarm = use.memory_alarm(),
+                              .disk_alarm = use.disk_alarm()});
+                    });
+}
+
+// ---- rows
+
+void BrokerAccessImpl::queue_rows(std::vector<std::shared_ptr<model::QueueRecord>> queues,
+                                  Answer<std::vector<model::QueueRow>> answer) {
+  using Queues = std::vector<std::shared_ptr<model::QueueRecord>>;
+  std::vector<std::pair<transport::ShardThread*, Queues>> slices;
+  std::vector<std::size_t> open_slices(environment_.shards.size(), SIZE_MAX);
+  for (auto& queue : queues) {
+    std::size_t& open = open_slices[queue->owner];
+    if (open == SIZE_MAX || slices[open].second.size() == queues_per_slice) {
+      open = slices.size();
+      slices.emplace_back(environment_.shards[queue->owner], Queues{});
+    }
+    slices[open].second.push_back(std::move(queue));
+  }
+  if (slices.empty()) {
+    answer({});
+    return;
+  }
+  auto gathering = std::make_shared<Gathering<std::vector<model::QueueRow>>>(slices.size(),
+                                                                           std::move(answer));
+  for (auto& [shard, slice] : slices) {
+    shard->post([shard = shard, slice = std::move(slice), gathering] {
+      std::vector<model::QueueRow> rows;
+      rows.reserve(slice.size());
+      for (const auto& queue : slice) {
+        if (!queue->deleted) {
+          rows.push_back(row_of(queue, shard->shard().find_queue(queue->id)));
+        }
+      }
+      gathering->add(std::move(rows));
+    });
+  }
+}
+
+template <typename Row>
+void BrokerAccessImpl::collect_rows(Answer<std::vector<Row>> answer) {
+  auto gathering = std::make_shared<Gathering<std::vector<Row>>>(environment_.shards.size(),
+                                                                std::move(answer));
+  for (transport::ShardThread* shard : environment_.shards) {
+    shard->post([shard, gathering] {
+      std::vector<Row> rows;
+      shard->connections().append_rows(rows);
+      gathering->add(std::move(rows));
+    });
+  }
+}
+
+void BrokerAccessImpl::connection_rows(Answer<std::vector<model::ConnectionRow>> answer) {
+  collect_rows(std::move(answer));
+}
+
+void BrokerAccessImpl::channel_rows(Answer<std::vector<model::ChannelRow>> answer) {
+  collect_rows(std::move(answer));
+}
+
+void BrokerAccessImpl::consumer_rows(Answer<std::vector<model::ConsumerRow>> answer) {
+  collect_rows(std::move(answer));
+}
+
+void BrokerAccessImpl::total_counters(Answer<model::MessageCounters> answer) {
+  using Parts = std::vector<model::MessageCounters>;
+  auto gathering = std::make_shared<Gathering<Parts>>(
+      environment_.shards.size(), [answer = std::move(answer)](const Parts& parts) {
+        model::MessageCounters total;
+        for (const model::MessageCounters& part : parts) {
+          total += part;
+        }
+        answer(total);
+      });
+  for (transport::ShardThread* shard : environment_.shards) {
+    shard->post(
+        [shard, gathering] { gathering->add(Parts{shard->connections().total_counters()}); });
+  }
+}
+
+// ---- actions
+
+void BrokerAccessImpl::close_connection(model::ConnectionId connection, std::string text) {
+  const model::ShardIndex index = model::shard_of(connection);
+  if (index >= environment_.shards.size()) {
+    return;
+  }
+  transport::ShardThread* shard = environment_.shards[index];
+  shard->post([shard, connection, text = std::move(text)] {
+    shard->connections().close_connection({.connection = connection, .text = text});
+  });
+}
+
+void BrokerAccessImpl::drop_queues(std::vector<std::shared_ptr<model::QueueRecord>> queues) {
+  for (auto& queue : queues) {
+    transport::ShardThread* shard = environment_.shards[queue->owner];
+    shard->post([shard, queue = std::move(queue)] {
+      if (shard->shard().find_queue(queue->id) != nullptr) {
+        shard->shard().send_to_owner(queue->owner, model::DeleteQueue{.queue = queue});
+      } else {
+        shard->shard().topology().remove_queue(*queue);
+      }
+    });
+  }
+}
+
+void BrokerAccessImpl::wait_for_topology(model::TopologyTicket ticket, Answer<bool> answer) {
+  if (ticket != 0) {
+    const std::lock_guard lock{mutex_};
+    if (!environment_.topology->outcome_of(ticket)) {
+      waiting_.emplace(ticket, std::move(answer));
+      return;
+    }
+  }
+  answer(ticket == 0 || environment_.topology->outcome_of(ticket) == storage::Outcome::committed);
+}
+
+void BrokerAccessImpl::topology_committed() {
+  std::vector<std::pair<Answer<bool>, bool>> answered;
+  {
+    const std::lock_guard lock{mutex_};
+    while (!waiting_.empty()) {
+      const auto first = waiting_.begin();
+      const auto outcome = environment_.topology->outcome_of(first->first);
+      if (!outcome) {
+        break;
+      }
+      answered.emplace_back(std::move(first->second), *outcome == storage::Outcome::committed);
+      waiting_.erase(first);
+    }
+  }
+  for (auto& [answer, is_committed] : answered) {
+    answer(is_committed);
+  }
+}
+
+void BrokerAccessImpl::open_client(
+    std::string user, std::string vhost,
+    Answer<model::Checked<std::shared_ptr<model::DirectClient>>> answer) {
+  const std::size_t index = next_shard_++ % environment_.shards.size();
+  transport::ShardThread* shard = environment_.shards[index];
+  shard->post([shard, user = std::move(user), vhost = std::move(vhost),
+               answer = std::move(answer)] {
+    auto opened = connection::DirectConnection::open(shard->connections(), user, vhost);
+    if (!opened) {
+      answer(opened.error());
+      return;
+    }
+    std::shared_ptr<model::DirectClient> client =
+        std::make_shared<PostedClient>(*shard, *std::move(opened));
+    answer(std::move(client));
+  });
+}
+
+}  // namespace lepus

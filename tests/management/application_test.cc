@@ -1,0 +1,289 @@
+#include "management/application.h"
+
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "broker/model/names.h"
+#include "tests/management/fake_broker.h"
+
+namespace lepus::management {
+namespace {
+
+using nlohmann::json;
+
+class ApplicationTest : public ::testing::Test {
+ protected:
+  Response request(Method method, std::string_view path, std::string body = {},
+                   std::string_view login = "guest:guest") {
+    Request made{.method = method, .target = "/api/" + std::string{path}, .body = std::move(body)};
+    if (!login.empty()) {
+      made.authorization = "Basic " + model::base64_encode(login);
+    }
+    return run(std::move(made));
+  }
+
+  Response run(Request made) {
+    auto task = application_.answer(std::move(made));
+    bool done = false;
+    task.start([&done] { done = true; });
+    executor_->run();
+    EXPECT_TRUE(done);
+    return done ? task.take() : Response{};
+  }
+
+  json get(std::string_view path) {
+    const Response response = request(Method::get, path);
+    EXPECT_EQ(response.status, 200) << response.body;
+    return json::parse(response.body);
+  }
+
+  static void expect_error(const Response& response, int status, std::string_view error,
+                           std::string_view reason) {
+    EXPECT_EQ(response.status, status);
+    const json expected{{"error", error}, {"reason", reason}};
+    EXPECT_EQ(json::parse(response.body, nullptr, false), expected) << response.body;
+  }
+
+  FakeBroker broker_;
+  std::shared_ptr<QueuedExecutor> executor_ = std::make_shared<QueuedExecutor>();
+  Application application_{broker_, executor_};
+};
+
+TEST_F(ApplicationTest, UnknownPathsAreNotFoundBeforeTheLoginIsLookedAt) {
+  expect_error(request(Method::get, "nonsense", {}, ""), 404, "Object Not Found", "Not Found");
+  expect_error(request(Method::get, "queues//x", {}, ""), 404, "Object Not Found", "Not Found");
+}
+
+TEST_F(ApplicationTest, AMethodThatThePathDoesNotHaveNamesThoseItHas) {
+  const Response response = request(Method::post, "queues/%2F/q", {}, "");
+  EXPECT_EQ(response.status, 405);
+  EXPECT_EQ(response.body, "");
+  const std::pair<std::string, std::string> allow{"allow", "HEAD, GET, PUT, DELETE, OPTIONS"};
+  EXPECT_EQ(response.headers.at(0), allow);
+}
+
+TEST_F(ApplicationTest, OptionsNeedNoLogin) {
+  const Response response = request(Method::options, "overview", {}, "");
+  EXPECT_EQ(response.status, 200);
+  const std::pair<std::string, std::string> allow{"allow", "HEAD, GET, OPTIONS"};
+  EXPECT_EQ(response.headers.at(0), allow);
+}
+
+TEST_F(ApplicationTest, WithoutALoginThereIsAChallenge) {
+  const Response response = request(Method::get, "overview", {}, "");
+  EXPECT_EQ(response.status, 401);
+  EXPECT_EQ(response.body, "");
+  EXPECT_EQ(response.headers.at(0).first, "www-authenticate");
+}
+
+TEST_F(ApplicationTest, LoginsAreChecked) {
+  expect_error(request(Method::get, "overview", {}, "guest:wrong"), 401, "not_authorized",
+               "Login failed");
+  expect_error(request(Method::get, "overview", {}, "nobody:x"), 401, "not_authorized",
+               "Login failed");
+  EXPECT_EQ(run({.target = "/api/overview", .authorization = "Basic !!!"}).status, 400);
+  const Request remote{.target = "/api/overview",
+                       .authorization = "Basic " + model::base64_encode("guest:guest"),
+                       .from_loopback = false};
+  expect_error(run(remote), 401, "not_authorised", "User can only log in via localhost");
+}
+
+TEST_F(ApplicationTest, TagsDecideWhatAUserMaySee) {
+  const auto put = [this](std::string_view name, std::string_view tags) {
+    const json body{{"password", "p"}, {"tags", tags}};
+    EXPECT_EQ(request(Method::put, "users/" + std::string{name}, body.dump()).status, 201);
+  };
+  put("plain", "");
+  put("watcher", "monitoring");
+  put("worker", "management, mine");
+  expect_error(request(Method::get, "overview", {}, "plain:p"), 401, "not_authorised",
+               "Not management user");
+  EXPECT_EQ(request(Method::get, "nodes", {}, "watcher:p").status, 200);
+  expect_error(request(Method::get, "nodes", {}, "worker:p"), 401, "not_authorised",
+               "Not monitor user");
+  expect_error(request(Method::get, "users", {}, "watcher:p"), 401, "not_authorised",
+               "Not administrator user");
+  expect_error(request(Method::get, "queues/%2F", {}, "worker:p"), 401, "not_authorised",
+               "User not authorised to access virtual host");
+  EXPECT_EQ(json::parse(request(Method::get, "vhosts", {}, "worker:p").body), json::array());
+  const Response whoami = request(Method::get, "whoami", {}, "worker:p");
+  EXPECT_EQ(json::parse(whoami.body),
+            json::parse(R"({"name":"worker","tags":["management","mine"]})"));
+}
+
+TEST_F(ApplicationTest, AnUnknownVhostIsMissingInItsOwnWordsWhenWrittenTo) {
+  expect_error(request(Method::get, "queues/nowhere"), 404, "Object Not Found", "Not Found");
+  expect_error(request(Method::put, "queues/nowhere/q", "{}"), 404, "not_found",
+               "vhost_not_found");
+}
+
+TEST_F(ApplicationTest, BodiesAreChecked) {
+  expect_error(request(Method::put, "users/u", "{"), 400, "bad_request", "not_json");
+  expect_error(request(Method::put, "users/u", "[1]"), 400, "bad_request", "not_json");
+  expect_error(request(Method::put, "users/u", "{}"), 400, "bad_request", "tags_not_present");
+  expect_error(request(Method::put, "permissions/%2F/guest", R"({"configure":"",)"
+                                                             R"("write":""})"),
+               400, "bad_request", "[{key_missing,read}]");
+  const Response response = request(Method::put, "queues/%2F/q", R"({"durable":"maybe"})");
+  EXPECT_EQ(json::parse(response.body)["reason"], json::parse(R"(["not_boolean","maybe"])"));
+}
+
+TEST_F(ApplicationTest, NamesThatAmqpCannotHoldAreRefused) {
+  const std::string name(256, 'q');
+  EXPECT_EQ(request(Method::put, "queues/%2F/" + name, "{}").status, 400);
+  EXPECT_EQ(request(Method::get, "queues/%2F/" + name).status, 404);
+}
+
+TEST_F(ApplicationTest, ListsAreSortedPagedAndCutToColumns) {
+  for (const char* name : {"b", "a", "c", "other"}) {
+    broker_.declare_queue(name);
+  }
+  EXPECT_EQ(get("queues/%2F?columns=name&sort=name&sort_reverse=true&page=1&page_size=2"),
+            json::parse(R"({"total_count":4,"filtered_count":4,"item_count":2,"page":1,)"
+                        R"("page_size":2,"page_count":2,"items":[{"name":"other"},{"name":"c"}]})"));
+  EXPECT_EQ(get("queues?columns=name"),
+            json::parse(R"([{"name":"a"},{"name":"b"},{"name":"c"},{"name":"other"}])"));
+  EXPECT_EQ(get("queues?page=1&name=%5E.%24&use_regex=true")["filtered_count"], 3);
+  EXPECT_EQ(get("queues?page=1&name=OTH")["filtered_count"], 1);
+  EXPECT_EQ(get("queues?page=3&page_size=2")["items"], json::array());
+  EXPECT_EQ(get("queues/%2F/a?columns=messages_details.rate"),
+            json::parse(R"({"messages_details":{"rate":0.0}})"));
+}
+
+TEST_F(ApplicationTest, BadPagesAreRefused) {
+  broker_.declare_queue("a");
+  expect_error(request(Method::get, "queues?page=9&page_size=2"), 400, "page_out_of_range",
+               "Page out of range, page: 9 page size: 2, len: 1");
+  expect_error(request(Method::get, "queues?page=1&page_size=501"), 400,
+               "invalid_pagination_parameters",
+               "Invalid pagination parameters: page number 1, page size 501");
+  expect_error(request(Method::get, "queues?page=0"), 400, "invalid_pagination_parameters",
+               "Invalid pagination parameters: page number 0, page size undefined");
+  expect_error(request(Method::get, "queues?page=a"), 400, "bad_request",
+               "Pagination parameters are invalid");
+  expect_error(request(Method::get, "queues?page=1&name=(&use_regex=true"), 400, "bad_request",
+               "Pagination parameters are invalid");
+}
+
+TEST_F(ApplicationTest, VhostsComeWithPermissionsForTheirMakerAndGo) {
+  EXPECT_EQ(request(Method::put, "vhosts/a%2Fb", R"({"description":"d","tags":"x, y"})").status,
+            201);
+  EXPECT_EQ(request(Method::put, "vhosts/a%2Fb", R"({"description":"e"})").status, 204);
+  EXPECT_EQ(get("vhosts/a%2Fb")["description"], "e");
+  EXPECT_EQ(get("permissions/a%2Fb/guest")["read"], ".*");
+  broker_.connections = {{.id = model::ConnectionId{7}, .name = "c", .vhost = "a/b"},
+                         {.id = model::ConnectionId{8}, .name = "d", .vhost = "/"}};
+  EXPECT_EQ(request(Method::del, "vhosts/a%2Fb").status, 204);
+  ASSERT_EQ(broker_.closed.size(), 1U);
+  EXPECT_EQ(broker_.closed[0].second, "vhost 'a/b' is deleted");
+  EXPECT_EQ(request(Method::get, "vhosts/a%2Fb").status, 404);
+}
+
+TEST_F(ApplicationTest, ConnectionsAreClosedWithTheReasonGiven) {
+  broker_.connections = {
+      {.id = model::ConnectionId{7}, .name = "1.2.3.4:5 -> 6", .vhost = "/", .user = "guest"}};
+  Request close{.method = Method::del,
+                .target = "/api/connections/1.2.3.4%3A5%20-%3E%206",
+                .authorization = "Basic " + model::base64_encode("guest:guest"),
+                .close_reason = "maintenance"};
+  EXPECT_EQ(run(close).status, 204);
+  EXPECT_EQ(broker_.closed.at(0).second, "maintenance");
+  close.close_reason.clear();
+  EXPECT_EQ(run(close).status, 204);
+  EXPECT_EQ(broker_.closed.at(1).second, "Closed via management plugin");
+  EXPECT_EQ(request(Method::del, "connections/other").status, 404);
+}
+
+TEST_F(ApplicationTest, BulkDeletionStopsAtTheFirstUnknownUser) {
+  for (const char* name : {"one", "two"}) {
+    request(Method::put, "users/" + std::string{name}, R"({"password":"p","tags":""})");
+  }
+  const Response response =
+      request(Method::post, "users/bulk-delete", R"({"users":["one","nope","two"]})");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(json::parse(response.body)["reason"], json::parse(R"(["no_such_user","nope"])"));
+  EXPECT_EQ(request(Method::get, "users/one").status, 404);
+  EXPECT_EQ(request(Method::get, "users/two").status, 200);
+}
+
+TEST_F(ApplicationTest, DefinitionsThatAreExportedCanBeImported) {
+  const json definitions = json::parse(R"({
+    "users":[{"name":"ann","password_hash":"x","hashing_algorithm":"rabbit_password_hashing_sha256",
+              "tags":["monitoring"],"limits":{"max-channels":10}}],
+    "vhosts":[{"name":"shop"}],
+    "permissions":[{"user":"ann","vhost":"shop","configure":"","write":"^in","read":".*"}],
+    "topic_permissions":[{"user":"ann","vhost":"shop","exchange":"amq.topic","write":"^a","read":""}],
+    "parameters":[{"component":"vhost-limits","vhost":"shop","name":"limits","value":{"max-queues":9}}],
+    "queues":[{"name":"in.1","vhost":"shop","durable":true,"auto_delete":false,
+               "arguments":{"x-max-length":5}}],
+    "exchanges":[{"name":"in","vhost":"shop","type":"topic","durable":true,"auto_delete":false,
+                  "internal":false,"arguments":{}}],
+    "bindings":[{"source":"in","vhost":"shop","destination":"in.1","destination_type":"queue",
+                 "routing_key":"a.#","arguments":{}},
+                {"source":"in","vhost":"shop","destination":"gone","destination_type":"queue",
+                 "routing_key":"","arguments":{}}]})");
+  ASSERT_EQ(request(Method::post, "definitions", definitions.dump()).status, 204);
+  ASSERT_EQ(request(Method::post, "definitions", definitions.dump()).status, 204);
+  const json exported = get("definitions");
+  for (const char* noun : {"queues", "exchanges", "topic_permissions", "parameters"}) {
+    EXPECT_EQ(exported[noun], definitions[noun]);
+  }
+  EXPECT_EQ(exported["bindings"].size(), 1U);
+  EXPECT_EQ(get("users/ann")["limits"], json::parse(R"({"max-channels":10})"));
+  const json of_vhost = get("definitions/shop");
+  EXPECT_FALSE(of_vhost["queues"][0].contains("vhost"));
+  const Response wrong = request(Method::post, "definitions",
+                                 R"({"queues":[{"name":"q","vhost":"nope"}]})");
+  EXPECT_EQ(json::parse(wrong.body)["reason"], json::parse(R"(["no_such_vhost","nope"])"));
+}
+
+TEST_F(ApplicationTest, HealthChecksTellWhatIsMissing) {
+  EXPECT_EQ(get("health/checks/alarms"), json::parse(R"({"status":"ok"})"));
+  EXPECT_EQ(get("health/checks/port-listener/5672"),
+            json::parse(R"({"status":"ok","port":5672})"));
+  const Response missing = request(Method::get, "health/checks/port-listener/1");
+  EXPECT_EQ(missing.status, 503);
+  EXPECT_EQ(json::parse(missing.body),
+            json::parse(R"({"status":"failed","reason":"No active listener","missing":1,)"
+                        R"("ports":[5672]})"));
+  EXPECT_EQ(request(Method::get, "health/checks/port-listener/x").status, 400);
+  broker_.resources_now.disk_alarm = true;
+  const Response alarm = request(Method::get, "health/checks/alarms");
+  EXPECT_EQ(alarm.status, 503);
+  EXPECT_EQ(json::parse(alarm.body)["alarms"],
+            json::parse(R"([{"node":"rabbit@test","resource":"disk"}])"));
+}
+
+TEST_F(ApplicationTest, RatesComeFromTwoSamples) {
+  broker_.declare_queue("q");
+  broker_.queue_counters.publish = 10;
+  get("queues");
+  application_.sample();
+  executor_->run();
+  broker_.clock_.now_ms += 5000;
+  broker_.queue_counters.publish = 60;
+  application_.sample();
+  executor_->run();
+  EXPECT_EQ(get("queues/%2F/q")["message_stats"]["publish_details"],
+            json::parse(R"({"rate":10.0})"));
+}
+
+TEST_F(ApplicationTest, ARequestThatIsGivenUpDropsItsAnswer) {
+  Request put{.method = Method::put,
+              .target = "/api/queues/%2F/q",
+              .authorization = "Basic " + model::base64_encode("guest:guest")};
+  {
+    auto task = application_.answer(std::move(put));
+    task.start([] { FAIL() << "it must not end"; });
+    executor_->run();
+  }
+  ASSERT_EQ(broker_.waiting_clients.size(), 1U);
+  broker_.waiting_clients[0](model::ProtocolError{amqp::ReplyCode::not_allowed, "late"});
+  executor_->run();
+}
+
+}  // namespace
+}  // namespace lepus::management

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/model/broker_access.h"
+#include "management/application.h"
+#include "storage/open_store.h"
+
+namespace lepus::management {
+
+class FixedClock final : public Clock {
+ public:
+  [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
+  [[nodiscard]] std::int64_t wall_ms() const override { return now_ms; }
+
+  std::int64_t now_ms = 1'000'000;
+};
+
+/// Runs tasks when the test says so.
+class QueuedExecutor final : public Executor {
+ public:
+  void post(std::function<void()> task) override { tasks_.push_back(std::move(task)); }
+
+  void run() {
+    while (!tasks_.empty()) {
+      auto task = std::move(tasks_.front());
+      tasks_.pop_front();
+      task();
+    }
+  }
+
+ private:
+  std::deque<std::function<void()>> tasks_;
+};
+
+/// A broker without shards: a real topology over a store in memory, and rows that the test gives.
+class FakeBroker final : public model::BrokerAccess {
+ public:
+  FakeBroker() : store_(storage::make_memory_store()), topology_(*store_, clock_, {}) {
+    static_cast<void>(topology_.load(store_->take_recovered()));
+  }
+
+  [[nodiscard]] model::Topology& topology() override { return topology_; }
+  [[nodiscard]] const Clock& clock() const override { return clock_; }
+  [[nodiscard]] model::NodeDescription node() const override {
+    return {.name = "rabbit@test",
+            .cluster_name = "rabbit@test",
+            .lepus_version = "0.1.0",
+            .listeners = {{"amqp", "127.0.0.1", 5672}}};
+  }
+  [[nodiscard]] const model::ConnectionCounts& connection_counts() const override {
+    return counts_;
+  }
+  void resources(Answer<model::NodeResources> answer) override { answer(resources_now); }
+  void queue_rows(std::vector<std::shared_ptr<model::QueueRecord>> queues,
+                  Answer<std::vector<model::QueueRow>> answer) override {
+    std::vector<model::QueueRow> rows;
+    for (auto& queue : queues) {
+      rows.push_back({.record = std::move(queue), .counters = queue_counters});
+    }
+    answer(std::move(rows));
+  }
+  void connection_rows(Answer<std::vector<model::ConnectionRow>> answer) override {
+    answer(connections);
+  }
+  void channel_rows(Answer<std::vector<model::ChannelRow>> answer) override { answer({}); }
+  void consumer_rows(Answer<std::vector<model::ConsumerRow>> answer) override { answer({}); }
+  void total_counters(Answer<model::MessageCounters> answer) override { answer({}); }
+  void close_connection(model::ConnectionId connection, std::string text) override {
+    closed.emplace_back(connection, std::move(text));
+  }
+  void drop_queues(std::vector<std::shared_ptr<model::QueueRecord>> queues) override {
+    static_cast<void>(queues);
+  }
+  void wait_for_topology(model::TopologyTicket ticket, Answer<bool> answer) override {
+    static_cast<void>(ticket);
+    answer(true);
+  }
+  void open_client(std::string user, std::string vhost,
+                   Answer<model::Checked<std::shared_ptr<model::DirectClient>>> answer) override {
+    static_cast<void>(user);
+    static_cast<void>(vhost);
+    waiting_clients.push_back(std::move(answer));
+  }
+
+  /// A transient queue of the default vhost.
+  void declare_queue(const std::string& name) {
+    const auto access = topology_.make_access("guest", "/");
+    static_cast<void>(topology_.declare_queue(*access, {.name = name}));
+  }
+
+  FixedClock clock_;
+  model::NodeResources resources_now;
+  model::QueueCounters queue_counters;
+  std::vector<model::ConnectionRow> connections;
+  std::vector<std::pair<model::ConnectionId, std::string>> closed;
+  std::vector<Answer<model::Checked<std::shared_ptr<model::DirectClient>>>> waiting_clients;
+
+ private:
+  std::unique_ptr<storage::Store> store_;
+  model::Topology topology_;
+  model::ConnectionCounts counts_;
+};
+
+}  // namespace lepus::management
