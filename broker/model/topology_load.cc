@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <future>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -213,11 +213,14 @@ Result<void> Topology::load(const storage::Recovered& recovered) {
   }
   // The one wait of the model: nothing runs yet, and no id may be used before its reservation is
   // safe.
-  auto answer = std::make_shared<std::promise<storage::Outcome>>();
-  auto outcome = answer->get_future();
-  state_->log.append(std::move(batch),
-                     [answer](storage::Outcome result) { answer->set_value(result); });
-  if (outcome.get() != storage::Outcome::committed) {
+  enum class Answer { none, committed, failed };
+  auto answer = std::make_shared<std::atomic<Answer>>(Answer::none);
+  state_->log.append(std::move(batch), [answer](storage::Outcome outcome) {
+    answer->store(outcome == storage::Outcome::committed ? Answer::committed : Answer::failed);
+    answer->notify_one();
+  });
+  answer->wait(Answer::none);
+  if (answer->load() == Answer::failed) {
     return fail("the store did not commit the reservation of queue ids");
   }
   state_->ids.begin_committed();
