@@ -45,8 +45,7 @@ void Channel::handle_closing(const amqp::Frame& frame) {
   }
   switch (amqp::peek_method_key(frame.payload)) {
     case amqp::method_key<amqp::ChannelClose>:
-      send(amqp::ChannelCloseOk{});
-      finished_ = true;
+      send(amqp::ChannelCloseOk{});  // Both sides close: the client's close-ok is still to come.
       return;
     case amqp::method_key<amqp::ChannelCloseOk>:
       finished_ = true;

@@ -72,6 +72,9 @@ bool Connection::may_parse() const {
 }
 
 bool Connection::wants_reading() const {
+  if (state_ == State::closed && socket_wish_ == SocketWish::keep) {
+    return true;  // To see the end of the stream.
+  }
   return may_parse() && kept_.size() < receive_bytes_max + frame_max_bytes_;
 }
 

@@ -16,6 +16,9 @@ namespace {
 constexpr std::int64_t refusal_ms = 3000;
 /// How long close-ok is waited for at most.
 constexpr std::int64_t close_timeout_ms_max = 30000;
+/// How long a client that got close-ok has to close the socket itself: some take the end of the stream for an error when it
+/// comes together with close-ok.
+constexpr std::int64_t linger_ms = 250;
 /// Frames of the in-process client cost nothing to cut, so they may be large.
 constexpr std::uint32_t direct_frame_max_bytes = 131072;
 
@@ -197,7 +200,7 @@ void Connection::exclusive_queue_deleted() {
 void Connection::finish_client_close() {
   send(0, amqp::ConnectionCloseOk{});
   state_ = State::closed;
-  socket_wish_ = SocketWish::close_after_output;
+  schedule_deadline(linger_ms);
 }
 
 void Connection::close_channels() {

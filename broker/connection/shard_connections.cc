@@ -271,7 +271,7 @@ void ShardConnections::got(model::Got&& answer) {
   } else if (answer.message) {
     // The channel is gone; without no-ack the message waits for its ack. (With it the queue knows no such delivery.)
     undeliverable_.push_back({answer.queue, model::ConsumerId::none,
-                              answer.request.channel.connection, answer.place, 0, false});
+                              answer.request.channel.connection, answer.place, 0, answer.no_ack});
   }
 }
 
