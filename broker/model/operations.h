@@ -175,6 +175,7 @@ struct Got {
   QueueId queue{};
   MessagePlace place;
   bool redelivered = false;
+  bool no_ack = false;  ///< settled already
   std::uint32_t delivery_count = 0;
   std::uint64_t message_count = 0;  ///< ready messages left
 };

@@ -300,6 +300,7 @@ void Queue::answer_get(const GetMessage& get, SubQueue* from) {
     answer.place = {from->priority(), taken.position};
     answer.message = std::move(taken.message);
     answer.redelivered = taken.redelivered;
+    answer.no_ack = get.no_ack;
     answer.delivery_count = taken.delivery_count;
     answer.message_count = ready_count();
   }
