@@ -12,40 +12,6 @@ namespace {
 
 using std::literals::string_literals::operator""s;
 
-constexpr std::uint32_t connection_start = 0x000a000a;
-constexpr std::uint32_t connection_tune = 0x000a001e;
-constexpr std::uint32_t connection_open_ok = 0x000a0029;
-constexpr std::uint32_t connection_close = 0x000a0032;
-
-constexpr std::string_view close_ok{"\0\x0a\0\x33", 4};
-
-std::string start_ok() {
-  return method_frame(
-      "\0\x0a\0\x0b"
-      "\0\0\0\0"  // client_properties
-      "\5PLAIN"
-      "\0\0\0\x0c\0guest\0guest"
-      "\5en_US"s);
-}
-
-std::string tune_ok() {
-  return method_frame("\0\x0a\0\x1f\x07\xff\0\2\0\0\0\0"s);
-}
-
-std::string open() {
-  return method_frame("\0\x0a\0\x28\1/\0\0"s);
-}
-
-/// Through the handshake until connection.open-ok.
-void log_in(RawClient& client) {
-  client.send(protocol_header);
-  ASSERT_EQ(method_of(client.receive_frame()), connection_start);
-  client.send(start_ok());
-  ASSERT_EQ(method_of(client.receive_frame()), connection_tune);
-  client.send(tune_ok() + open());
-  ASSERT_EQ(method_of(client.receive_frame()), connection_open_ok);
-}
-
 TEST(SocketSession, AnswersTheProtocolHeaderWithConnectionStart) {
   TestBroker broker;
   RawClient client(broker.endpoint());
@@ -128,6 +94,63 @@ TEST(SocketSession, DroppedSessionsAreClosedAtOnce) {
   log_in(client);
   broker.shard(0).run([&] { broker.shard(0).drop_sessions(); }).wait();
   EXPECT_EQ(client.receive_rest(), "");
+  EXPECT_EQ(broker.shard(0).session_count(), 0U);
+}
+
+TEST(SocketSession, WhatTheSocketDoesNotTakeAtOnceFollowsWhenTheClientReads) {
+  constexpr std::size_t body_bytes = 16 * 1024 * 1024;
+  TestBroker broker;
+  RawClient client(broker.endpoint());
+  client.socket().set_option(boost::asio::socket_base::receive_buffer_size(16 * 1024));
+  log_in(client);
+  client.send(method_frame("\0\x14\0\x0a\0"s, 1));  // channel.open
+  ASSERT_EQ(method_of(client.receive_frame()), 0x0014000bU);
+  client.send(method_frame("\0\x32\0\x0a\0\0\1q\0\0\0\0\0"s, 1));  // queue.declare
+  ASSERT_EQ(method_of(client.receive_frame()), 0x0032000bU);
+  std::string body;
+  for (std::size_t i = 0; body.size() < body_bytes; ++i) {
+    body += std::to_string(i) + ' ';
+  }
+  body.resize(body_bytes);
+  std::string header("\0\x3c\0\0\0\0\0\0"s);
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    header += static_cast<char>(body_bytes >> static_cast<unsigned>(shift) & 0xffU);
+  }
+  client.send(method_frame("\0\x3c\0\x28\0\0\0\1q\0"s, 1));  // basic.publish
+  client.send(frame_of('\2', 1, header + "\0\0"s));
+  constexpr std::size_t piece_bytes = 131072 - 8;
+  for (std::size_t at = 0; at < body_bytes; at += piece_bytes) {
+    client.send(frame_of('\3', 1, std::string_view(body).substr(at, piece_bytes)));
+  }
+  client.send(method_frame("\0\x3c\0\x46\0\0\1q\1"s, 1));  // basic.get
+  // The socket is full long before the client reads the first octet.
+  while (broker.connection_count(0) == 1 && client.socket().available() == 0) {
+  }
+  ASSERT_EQ(method_of(client.receive_frame()), 0x003c0047U);
+  client.receive_frame();  // its header
+  std::string received;
+  while (received.size() < body_bytes) {
+    const std::string frame = client.receive_frame();
+    ASSERT_GT(frame.size(), 8U);
+    received += std::string_view(frame).substr(7, frame.size() - 8);
+  }
+  EXPECT_TRUE(received == body);
+}
+
+TEST(SocketSession, AClientThatHangsUpWhileItIsNotReadIsForgotten) {
+  TestBroker broker;
+  RawClient client(broker.endpoint());
+  log_in(client);
+  client.send(method_frame("\0\x14\0\x0a\0"s, 1));
+  ASSERT_EQ(method_of(client.receive_frame()), 0x0014000bU);
+  broker.shard(0).run([&] { broker.shard(0).connections().set_alarm(true, false); }).wait();
+  // A publisher under an alarm: connections of it are not read until it is over.
+  client.send(method_frame("\0\x3c\0\x28\0\0\0\0\0"s, 1));
+  client.send(frame_of('\2', 1, "\0\x3c\0\0\0\0\0\0\0\0\0\0\0\0"s));
+  ASSERT_EQ(broker.connection_count(0), 1U);
+  client.socket().close();
+  while (broker.connection_count(0) != 0) {
+  }
   EXPECT_EQ(broker.shard(0).session_count(), 0U);
 }
 

@@ -100,21 +100,22 @@ class TestBroker final : public model::TopologyListener {
   std::unique_ptr<Listener> listener_;
 };
 
-/// A client that writes and reads octets, blocking.
-class RawClient {
+/// Writes and reads octets, blocking, over any of Asio's streams.
+template <typename Stream>
+class OctetClient {
  public:
-  explicit RawClient(const boost::asio::ip::tcp::endpoint& endpoint) : socket_(context_) {
-    socket_.connect(endpoint);
-  }
+  template <typename... Arguments>
+  explicit OctetClient(Arguments&&... arguments)
+      : stream_(context_, std::forward<Arguments>(arguments)...) {}
 
   void send(std::string_view octets) {
-    boost::asio::write(socket_, boost::asio::buffer(octets.data(), octets.size()));
+    boost::asio::write(stream_, boost::asio::buffer(octets.data(), octets.size()));
   }
 
   /// Exactly so many octets; fewer if the broker ends the stream or breaks it.
   std::string receive(std::size_t bytes) {
     std::string octets(bytes, '\0');
-    octets.resize(boost::asio::read(socket_, boost::asio::buffer(octets), error_));
+    octets.resize(boost::asio::read(stream_, boost::asio::buffer(octets), error_));
     return octets;
   }
 
@@ -134,19 +135,26 @@ class RawClient {
   /// Everything until the stream ends.
   std::string receive_rest() {
     std::string octets;
-    boost::asio::read(socket_, boost::asio::dynamic_buffer(octets), error_);
+    boost::asio::read(stream_, boost::asio::dynamic_buffer(octets), error_);
     return octets;
   }
 
   /// How the last read ended.
   [[nodiscard]] const boost::system::error_code& error() const { return error_; }
 
-  boost::asio::ip::tcp::socket& socket() { return socket_; }
+  Stream& stream() { return stream_; }
 
  private:
   boost::asio::io_context context_;
-  boost::asio::ip::tcp::socket socket_;
+  Stream stream_;
   boost::system::error_code error_;
+};
+
+class RawClient : public OctetClient<boost::asio::ip::tcp::socket> {
+ public:
+  explicit RawClient(const boost::asio::ip::tcp::endpoint& endpoint) { socket().connect(endpoint); }
+
+  boost::asio::ip::tcp::socket& socket() { return stream(); }
 };
 
 inline constexpr std::string_view protocol_header{"AMQP\0\0\x09\x01", 8};
@@ -160,13 +168,54 @@ inline std::uint32_t method_of(std::string_view frame) {
   return id;
 }
 
-/// A method frame on channel 0.
-inline std::string method_frame(std::string_view payload) {
-  std::string frame("\1\0\0", 3);
+inline std::string frame_of(char type, std::uint16_t channel, std::string_view payload) {
+  std::string frame{type, static_cast<char>(channel >> 8U), static_cast<char>(channel & 0xffU)};
   for (int shift = 24; shift >= 0; shift -= 8) {
     frame += static_cast<char>(payload.size() >> static_cast<unsigned>(shift) & 0xffU);
   }
   return frame + std::string(payload) + '\xce';
+}
+
+inline std::string method_frame(std::string_view payload, std::uint16_t channel = 0) {
+  return frame_of('\1', channel, payload);
+}
+
+inline constexpr std::uint32_t connection_start = 0x000a000a;
+inline constexpr std::uint32_t connection_tune = 0x000a001e;
+inline constexpr std::uint32_t connection_open_ok = 0x000a0029;
+inline constexpr std::uint32_t connection_close = 0x000a0032;
+
+inline constexpr std::string_view close_ok{"\0\x0a\0\x33", 4};
+
+inline std::string start_ok() {
+  using std::literals::string_literals::operator""s;
+  return method_frame(
+      "\0\x0a\0\x0b"
+      "\0\0\0\0"  // client_properties
+      "\5PLAIN"
+      "\0\0\0\x0c\0guest\0guest"
+      "\5en_US"s);
+}
+
+inline std::string tune_ok() {
+  using std::literals::string_literals::operator""s;
+  return method_frame("\0\x0a\0\x1f\x07\xff\0\2\0\0\0\0"s);
+}
+
+inline std::string open() {
+  using std::literals::string_literals::operator""s;
+  return method_frame("\0\x0a\0\x28\1/\0\0"s);
+}
+
+/// Through the handshake until connection.open-ok.
+template <typename Client>
+void log_in(Client& client) {
+  client.send(protocol_header);
+  ASSERT_EQ(method_of(client.receive_frame()), connection_start);
+  client.send(start_ok());
+  ASSERT_EQ(method_of(client.receive_frame()), connection_tune);
+  client.send(tune_ok() + open());
+  ASSERT_EQ(method_of(client.receive_frame()), connection_open_ok);
 }
 
 }  // namespace lepus::transport
