@@ -23,6 +23,7 @@ struct Publish {
   QueueId queue{};
   MessagePtr message;
   PublisherRef publisher;
+  ShardIndex from = 0;  ///< the sender, who is told by PublishesTaken
 };
 
 /// What basic.consume asks for.
@@ -220,13 +221,19 @@ struct OwnerCongested {
   bool congested = false;
 };
 
+/// Publishes that the owner has taken out of its mailbox, for the sender's window (see PublishWindows).
+struct PublishesTaken {
+  ShardIndex owner = 0;
+  std::uint64_t bytes = 0;
+};
+
 /// Everything that crosses from one shard to another, in the order in which it was sent.
 using Operation =
     std::variant<Publish, StartConsumer, CancelConsumer, GetMessage, Settle, PurgeQueue,
                  DeleteQueue, QueryQueue, OutputDrained, TokenGrant, ChangeChannelLimit,
                  ConnectionGone, Deliver, Confirmed, Started, Done, Counted, Got,
                  ConsumerCancelled, TokenRequest, TokenReturn, DirectReply, CloseConnection,
-                 OwnerCongested>;
+                 OwnerCongested, PublishesTaken>;
 
 /// One direction of a pair of shards at a time: send() collects, the transport (or the simulator) carries the batch over
 /// at the end of the sender's turn and calls Shard::receive() there.

@@ -4,6 +4,7 @@
 
 #include "broker/base/assert.h"
 #include "broker/model/channel_answers.h"
+#include "broker/model/publish_windows.h"
 #include "broker/model/shard_queues.h"
 
 namespace lepus::model {
@@ -24,7 +25,10 @@ Shard::Shard(const ShardEnvironment& environment)
     : environment_(environment),
       answers_(std::make_unique<ChannelAnswers>(environment_.index, *environment_.connections,
                                                 *environment_.mailboxes)),
-      queues_(std::make_unique<ShardQueues>(environment_, *answers_)) {}
+      publish_windows_(std::make_unique<PublishWindows>(
+          environment_.index, environment_.shard_count, *environment_.connections,
+          *environment_.mailboxes)),
+      queues_(std::make_unique<ShardQueues>(environment_, *answers_, *publish_windows_)) {}
 
 Shard::~Shard() = default;
 
@@ -40,7 +44,9 @@ void Shard::answer(Answer&& answer) {
 PublishAnswer Shard::publish(const QueueRecord& record, MessagePtr message,
                              const PublisherRef& publisher) {
   if (record.owner != environment_.index) {
-    environment_.mailboxes->send(record.owner, Publish{record.id, std::move(message), publisher});
+    publish_windows_->sent(record.owner, *message);
+    environment_.mailboxes->send(
+        record.owner, Publish{record.id, std::move(message), publisher, environment_.index});
     return PublishAnswer::later;
   }
   Queue* queue = queues_->find(record.id);
@@ -92,6 +98,7 @@ void Shard::receive(Operation&& operation) {
 }
 
 void Shard::handle(Publish&& publish) {
+  publish_windows_->received(publish.from, *publish.message);
   Queue* queue = queues_->find(publish.queue);
   const PublishAnswer answer = queue == nullptr
                                    ? PublishAnswer::taken
@@ -200,6 +207,10 @@ void Shard::handle(ChangeChannelLimit&& change) {
 
 void Shard::handle(ConnectionGone&& gone) { queues_->connection_gone(gone.connection); }
 
+void Shard::handle(OwnerCongested&& notice) { publish_windows_->owner_congested(notice); }
+
+void Shard::handle(PublishesTaken&& taken) { publish_windows_->taken(taken); }
+
 template <typename Answer>
 void Shard::handle(Answer&& answer) {
   answers_->hand_over(std::forward<Answer>(answer));
@@ -246,6 +257,7 @@ void Shard::end_turn() {
   queues_->run_deferred();
   queues_->seal_if_due();
   answers_->flush_confirms();
+  publish_windows_->end_turn();
 }
 
 void Shard::seal_now() { queues_->seal_now(); }

@@ -19,6 +19,7 @@
 namespace lepus::model {
 
 class ChannelAnswers;
+class PublishWindows;
 class Queue;
 class ShardQueues;
 
@@ -98,6 +99,8 @@ class Shard {
   void handle(TokenGrant&& grant);
   void handle(ChangeChannelLimit&& change);
   void handle(ConnectionGone&& gone);
+  void handle(OwnerCongested&& notice);
+  void handle(PublishesTaken&& taken);
   template <typename Answer>
   void handle(Answer&& answer);
 
@@ -108,6 +111,7 @@ class Shard {
 
   ShardEnvironment environment_;
   std::unique_ptr<ChannelAnswers> answers_;
+  std::unique_ptr<PublishWindows> publish_windows_;
   std::unique_ptr<ShardQueues> queues_;
   std::multimap<TopologyTicket, Operation> waiting_for_topology_;
 };

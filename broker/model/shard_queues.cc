@@ -9,9 +9,11 @@
 
 namespace lepus::model {
 
-ShardQueues::ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers)
+ShardQueues::ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers,
+                         PublishWindows& publish_windows)
     : environment_(environment),
       answers_(answers),
+      publish_windows_(publish_windows),
       batches_(*environment.store,
                [this](const PublisherRef& publisher, bool refused) {
                  answers_.confirm(publisher, refused);
@@ -145,7 +147,9 @@ void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
       continue;
     }
     if (target->owner != environment_.index) {
-      environment_.mailboxes->send(target->owner, Publish{target->id, letter, {}});
+      publish_windows_.sent(target->owner, *letter);
+      environment_.mailboxes->send(target->owner,
+                                   Publish{target->id, letter, {}, environment_.index});
     } else if (Queue* queue = find(target)) {
       queue->publish(letter, {});
     }

@@ -12,6 +12,7 @@
 
 #include "broker/model/channel_answers.h"
 #include "broker/model/pending_batches.h"
+#include "broker/model/publish_windows.h"
 #include "broker/model/queue.h"
 #include "broker/model/shard.h"
 
@@ -21,7 +22,8 @@ namespace lepus::model {
 /// must not do in the middle of its own call (dead-lettering, its own deletion).
 class ShardQueues final : public QueueHost {
  public:
-  ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers);
+  ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers,
+              PublishWindows& publish_windows);
   ~ShardQueues() override;
 
   void load(const storage::Recovered& recovered);
@@ -78,6 +80,7 @@ class ShardQueues final : public QueueHost {
 
   const ShardEnvironment& environment_;
   ChannelAnswers& answers_;
+  PublishWindows& publish_windows_;
   PendingBatches batches_;
   boost::unordered_flat_map<QueueId, std::unique_ptr<Queue>> queues_;
   std::vector<std::unique_ptr<Queue>> ended_;  // until their last batch is committed
