@@ -252,8 +252,9 @@ std::string Broker::ready_line() const {
     std::string& list = listener->is_tls() ? tls : plain;
     list += (list.empty() ? "" : ",") + transport::to_text(listener->endpoint());
   }
-  return "ready amqp=" + (plain.empty() ? "off" : plain) + " management=" +
-         (management_ ? management_->address() : "off") + (tls.empty() ? "" : " amqps=" + tls);
+  return "ready amqp=" + (plain.empty() ? "off" : plain) +
+         " management=" + (management_ ? management_->address() : "off") +
+         (tls.empty() ? "" : " amqps=" + tls);
 }
 
 void Broker::set_alarms(bool memory, bool disk) {
@@ -332,23 +333,21 @@ void Broker::commit_what_waits() {
     on_all_shards([](transport::ShardThread&) {}, step_limit);
   }
   const Moment deadline = std::chrono::steady_clock::now() + commit_limit;
-  std::atomic<bool> all_done = shards_.empty();
-  while (!all_done && std::chrono::steady_clock::now() < deadline) {
-    all_done = true;
-    const bool answered = on_all_shards(
-        [&all_done](transport::ShardThread& shard) {
+  while (std::chrono::steady_clock::now() < deadline) {
+    // Shared: a shard that is late may look at it after this has given up.
+    auto all_done = std::make_shared<std::atomic<bool>>(true);
+    const bool in_time = on_all_shards(
+        [all_done](transport::ShardThread& shard) {
           if (shard.shard().has_pending_work()) {
-            all_done = false;
+            *all_done = false;
             shard.shard().seal_now();
           }
         },
         commit_limit);
-    if (!answered) {
-      break;
+    if (!in_time || *all_done) {
+      return;
     }
-    if (!all_done) {
-      std::this_thread::sleep_for(1ms);  // The store is at work, and says so to the shards only.
-    }
+    std::this_thread::sleep_for(1ms);  // The store is at work, and tells the shards only.
   }
 }
 
