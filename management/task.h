@@ -12,6 +12,9 @@ namespace lepus::management {
 
 /// A coroutine that gives one T, at most one per request. It belongs to its Task: destroying the Task
 /// destroys it wherever it waits. Lives on the management thread.
+///
+/// A Task that a coroutine waits for is a variable of it: GCC 12 destroys temporaries twice that are made by `?:`
+/// inside an expression with co_await.
 template <typename T>
 class [[nodiscard]] Task {
  public:

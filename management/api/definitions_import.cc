@@ -348,7 +348,8 @@ Task<Response> post_vhost_definitions(const Context& context) {
   if (!context.broker.topology().find_vhost(vhost)) {
     co_return not_found("vhost_not_found");
   }
-  co_return co_await import_definitions(context, vhost);
+  Task<Response> answering = import_definitions(context, vhost);
+  co_return co_await answering;
 }
 
 }  // namespace lepus::management::api

@@ -121,7 +121,8 @@ Task<Response> put_vhost_limit(const Context& context) {
     co_return *std::move(error);
   }
   const auto ticket = context.broker.topology().put_vhost(*std::move(vhost));
-  co_return co_await when_committed(context, ticket);
+  Task<Response> answering = when_committed(context, ticket);
+  co_return co_await answering;
 }
 
 Task<Response> delete_vhost_limit(const Context& context) {
@@ -133,7 +134,8 @@ Task<Response> delete_vhost_limit(const Context& context) {
     limit->reset();
   }
   const auto ticket = context.broker.topology().put_vhost(*std::move(vhost));
-  co_return co_await when_committed(context, ticket);
+  Task<Response> answering = when_committed(context, ticket);
+  co_return co_await answering;
 }
 
 Response list_user_limits(const Context& context) {
@@ -172,7 +174,8 @@ Task<Response> put_user_limit(const Context& context) {
     co_return *std::move(error);
   }
   const auto ticket = context.broker.topology().put_user(*std::move(user));
-  co_return co_await when_committed(context, ticket);
+  Task<Response> answering = when_committed(context, ticket);
+  co_return co_await answering;
 }
 
 Task<Response> delete_user_limit(const Context& context) {
@@ -184,7 +187,8 @@ Task<Response> delete_user_limit(const Context& context) {
     limit->reset();
   }
   const auto ticket = context.broker.topology().put_user(*std::move(user));
-  co_return co_await when_committed(context, ticket);
+  Task<Response> answering = when_committed(context, ticket);
+  co_return co_await answering;
 }
 
 }  // namespace lepus::management::api

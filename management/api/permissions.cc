@@ -97,7 +97,8 @@ Task<Response> put_permissions(const Context& context) {
   const bool existed =
       topology.find_permissions(permissions.user, permissions.vhost).has_value();
   const auto ticket = topology.put_permissions(std::move(permissions));
-  co_return co_await when_committed(context, ticket, existed ? no_content() : created());
+  Task<Response> answering = when_committed(context, ticket, existed ? no_content() : created());
+  co_return co_await answering;
 }
 
 Task<Response> delete_permissions(const Context& context) {
@@ -106,7 +107,8 @@ Task<Response> delete_permissions(const Context& context) {
     co_return object_not_found();
   }
   const auto ticket = topology.delete_permissions(context.path("user"), context.path("vhost"));
-  co_return co_await when_committed(context, ticket, no_content());
+  Task<Response> answering = when_committed(context, ticket, no_content());
+  co_return co_await answering;
 }
 
 Response list_topic_permissions(const Context& context) {
@@ -154,7 +156,8 @@ Task<Response> put_topic_permissions(const Context& context) {
     existed = existed || row.exchange == permissions.exchange;
   }
   const auto ticket = context.broker.topology().put_topic_permissions(std::move(permissions));
-  co_return co_await when_committed(context, ticket, existed ? no_content() : created());
+  Task<Response> answering = when_committed(context, ticket, existed ? no_content() : created());
+  co_return co_await answering;
 }
 
 Task<Response> delete_topic_permissions(const Context& context) {
@@ -165,7 +168,8 @@ Task<Response> delete_topic_permissions(const Context& context) {
   const auto ticket = context.broker.topology().delete_topic_permissions(
       context.path("user"), context.path("vhost"),
       of_one_exchange ? context.path("exchange") : std::string{});
-  co_return co_await when_committed(context, ticket, no_content());
+  Task<Response> answering = when_committed(context, ticket, no_content());
+  co_return co_await answering;
 }
 
 }  // namespace lepus::management::api

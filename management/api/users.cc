@@ -138,7 +138,8 @@ Task<Response> delete_user(const Context& context) {
     co_return object_not_found();
   }
   std::vector<std::string> names{name};
-  co_return co_await remove_users(context, std::move(names));
+  Task<Response> answering = remove_users(context, std::move(names));
+  co_return co_await answering;
 }
 
 Task<Response> delete_users(const Context& context) {
@@ -148,7 +149,8 @@ Task<Response> delete_users(const Context& context) {
   if (body.error()) {
     co_return *body.error();
   }
-  co_return co_await remove_users(context, std::move(names));
+  Task<Response> answering = remove_users(context, std::move(names));
+  co_return co_await answering;
 }
 
 Response hash_password(const Context& context) {

@@ -131,7 +131,8 @@ Task<Response> put_vhost(const Context& context) {
       co_return topology_error(ticket.error());
     }
   }
-  co_return co_await when_committed(context, *ticket, existing ? no_content() : created());
+  Task<Response> answering = when_committed(context, *ticket, existing ? no_content() : created());
+  co_return co_await answering;
 }
 
 Task<Response> delete_vhost(const Context& context) {
@@ -148,7 +149,8 @@ Task<Response> delete_vhost(const Context& context) {
       access.close_connection(connection.id, "vhost '" + name + "' is deleted");
     }
   }
-  co_return co_await when_committed(context, deleted->ticket, no_content());
+  Task<Response> answering = when_committed(context, deleted->ticket, no_content());
+  co_return co_await answering;
 }
 
 Response start_vhost(const Context& context) {
