@@ -51,24 +51,25 @@ void Channel::settle(std::uint64_t tag, bool multiple, model::Settlement settlem
 }
 
 void Channel::handle_recover(const amqp::BasicRecover& method) {
-  if (recover(method.requeue)) {
-    send(amqp::BasicRecoverOk{});
-  }
+  recover(method.requeue, true);
 }
 
 void Channel::handle_recover_async(const amqp::BasicRecoverAsync& method) {
-  static_cast<void>(recover(method.requeue));
+  recover(method.requeue, false);
 }
 
-bool Channel::recover(bool requeue) {
+void Channel::recover(bool requeue, bool with_answer) {
   if (!requeue) {
     fail(amqp::ReplyCode::not_implemented, "requeue=false");
-    return false;
+    return;
+  }
+  if (with_answer) {
+    // First: what comes after it has been delivered anew, even if the queue does that at once.
+    send(amqp::BasicRecoverOk{});
   }
   std::vector<UnackedDelivery> deliveries;
   unacked_.take_all(deliveries);
   settle_all(deliveries, model::Settlement::requeue);
-  return true;
 }
 
 // The queue may deliver the next message before these calls return, so the channel's own lists are changed first.

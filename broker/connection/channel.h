@@ -187,7 +187,7 @@ class Channel {
   void handle_reject(const amqp::BasicReject& method);
   void handle_recover(const amqp::BasicRecover& method);
   void handle_recover_async(const amqp::BasicRecoverAsync& method);
-  bool recover(bool requeue);
+  void recover(bool requeue, bool with_answer);
   void settle(std::uint64_t tag, bool multiple, model::Settlement settlement);
   void settle_one(const UnackedDelivery& delivery, model::Settlement settlement);
   void settle_all(const std::vector<UnackedDelivery>& deliveries, model::Settlement settlement);

@@ -191,9 +191,13 @@ void Queue::rows_read(Priority priority, std::uint64_t generation, std::vector<S
 }
 
 void Queue::restore(const storage::QueueProgress& progress, bool clean_stop) {
+  bool is_outdated = false;
   for (const auto& stored : progress.sub_queues) {
-    sub_queue(stored.priority).restore(stored, clean_stop);
+    is_outdated |= sub_queue(stored.priority).restore(stored, clean_stop);
     had_consumer_ |= stored.had_consumer;
+  }
+  if (is_outdated) {
+    progress_changed();
   }
   // Whether any of them expires is only known once they are read: look at the head as if some did.
   has_expiring_messages_ = true;

@@ -257,18 +257,18 @@ storage::SubQueueProgress SubQueue::progress() const {
   return progress;
 }
 
-void SubQueue::restore(const storage::SubQueueProgress& progress, bool clean_stop) {
+bool SubQueue::restore(const storage::SubQueueProgress& progress, bool clean_stop) {
   LEPUS_ASSERT(next_position_ == 0, "only a new sub-queue is restored");
   next_position_ = progress.next_position;
   sealed_below_ = progress.next_position;
   settled_ = PositionSet(progress.floor, progress.settled);
   stored_count_ = progress.stored_count;
   stored_bytes_ = progress.stored_bytes;
-  delivered_below_ = progress.delivered_below;
   had_consumer_ = progress.had_consumer;
   // After an unclean stop deliveries since the last commit left no trace: flag all rather than too few.
   redelivered_below_ =
       !clean_stop && progress.had_consumer ? progress.next_position : progress.delivered_below;
+  delivered_below_ = redelivered_below_;
   ready_count_ = progress.stored_count;
   ready_bytes_ = progress.stored_bytes;
   if (ready_count_ > 0) {
@@ -276,6 +276,7 @@ void SubQueue::restore(const storage::SubQueueProgress& progress, bool clean_sto
     gap_begin_ = progress.floor;
     gap_count_ = ready_count_;
   }
+  return ready_count_ > 0 && delivered_below_ != progress.delivered_below;
 }
 
 Position SubQueue::transient_floor() const {

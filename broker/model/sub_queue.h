@@ -97,7 +97,8 @@ class SubQueue {
   [[nodiscard]] Position sealed_below() const { return sealed_below_; }
 
   [[nodiscard]] storage::SubQueueProgress progress() const;
-  void restore(const storage::SubQueueProgress& progress, bool clean_stop);
+  /// @return whether the record is out of date: more counts as delivered now, which must outlast a clean stop.
+  bool restore(const storage::SubQueueProgress& progress, bool clean_stop);
   /// All transient rows below it are dead.
   [[nodiscard]] Position transient_floor() const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -178,10 +179,20 @@ void Checker::emitted(const Emission& emission) {
 }
 
 void Checker::check_holder(const Emission& emission, const Message& message) {
-  if (message.held && !closed_by_broker(message.holder_channel)) {
-    fail(fmt::format("{} was delivered to consumer {:x} while consumer {:x} still has it",
-                     to_text(emission.name), static_cast<std::uint64_t>(emission.consumer),
-                     static_cast<std::uint64_t>(message.holder_consumer)));
+  if (message.held) {
+    suspicions_.emplace_back(
+        message.holder_channel,
+        fmt::format("{} was delivered to consumer {:x} while consumer {:x} still has it",
+                    to_text(emission.name), static_cast<std::uint64_t>(emission.consumer),
+                    static_cast<std::uint64_t>(message.holder_consumer)));
+  }
+}
+
+void Checker::check_suspicions() {
+  for (const auto& [channel, what] : std::exchange(suspicions_, {})) {
+    if (!closed_by_broker(channel)) {
+      fail(what);
+    }
   }
 }
 
@@ -251,6 +262,11 @@ void Checker::batch_durable(const storage::MemoryBatch& batch, std::uint64_t sea
   for (const auto& change : batch.queues()) {
     if (change.progress) {
       progress_sealed_at_[change.queue] = sealed_at;
+      const auto& sub_queues = change.progress->sub_queues;
+      if (std::any_of(sub_queues.begin(), sub_queues.end(),
+                      [](const auto& each) { return each.had_consumer; })) {
+        had_consumer_.insert(change.queue);
+      }
     }
   }
 }
@@ -260,27 +276,30 @@ void Checker::broker_restarted(bool clean) {
     channel_closed(model::ChannelRef{channels_.begin()->first});
   }
   for (auto& [name, message] : messages_) {
-    message_after_restart(name, message);
+    message_after_restart(name, message, clean);
   }
-  static_cast<void>(clean);
+  suspicions_.clear();
   ++run_;
   begin_order_anew();
   std::fill(removals_.begin(), removals_.end(), 0);
 }
 
-void Checker::message_after_restart(const MessageName& name, Message& message) {
+void Checker::message_after_restart(const MessageName& name, Message& message, bool clean) {
   if (!message.persistent || !queues_[name.queue].durable) {
     message.must_be_gone = true;
     message.may_be_gone = true;
     return;
   }
   message.may_be_gone |= !message.confirmed;
-  if (message.emissions == 0) {
-    return;
+  if (message.emitted_in_run != run_) {
+    return;  // What an earlier run did with it was looked at when that ended.
   }
   const auto found = progress_sealed_at_.find(message.queue_id);
   const std::uint64_t sealed_at = found == progress_sealed_at_.end() ? 0 : found->second;
   message.must_be_redelivered |= message.emitted_at < sealed_at;
+  // One consumer per priority would be certain; a queue without priorities has one sub-queue.
+  message.must_be_redelivered |= !clean && !queues_[name.queue].has_priorities &&
+                                 had_consumer_.contains(message.queue_id);
   if (message.settled) {
     message.may_be_gone = true;
     message.must_be_gone |= message.settled_at != 0 && message.settled_at < sealed_at;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "broker/model/ids.h"
@@ -104,6 +105,8 @@ class Checker {
   void batch_durable(const storage::MemoryBatch& batch, std::uint64_t sealed_at);
   /// All connections are gone, and everything that was not durable.
   void broker_restarted(bool clean);
+  /// Between two steps: deliveries that only a channel closed by the broker allows are looked at once more.
+  void check_suspicions();
   /// Nothing is unacked any more: what is delivered from now on comes in the order of publishing.
   void begin_order_anew();
   /// All queues were emptied: whatever was promised must have come.
@@ -144,11 +147,12 @@ class Checker {
   void hold(const Emission& emission, Message& message);
   void release_all(ObservedChannel& channel);
   void release(Message& message, const MessageName& name);
-  void message_after_restart(const MessageName& name, Message& message);
+  void message_after_restart(const MessageName& name, Message& message, bool clean);
 
   std::vector<QueueTraits> queues_;
   std::vector<int> removals_;  // under way, by queue
   std::string violation_;
+  std::vector<std::pair<model::ChannelRef, std::string>> suspicions_;
   std::uint64_t moment_ = 0;
   std::uint32_t run_ = 1;
   std::uint32_t order_ = 1;
@@ -158,6 +162,7 @@ class Checker {
   std::map<model::ChannelRef, std::shared_ptr<ObservedChannel>> channels_;
   std::map<OrderKey, std::uint64_t> last_number_;
   std::map<model::QueueId, std::uint64_t> progress_sealed_at_;  // of the newest durable record
+  std::set<model::QueueId> had_consumer_;  // as a durable record says
   std::map<std::uint32_t, std::size_t> held_bytes_;
   std::map<std::uint32_t, std::size_t> held_bytes_max_;
 };

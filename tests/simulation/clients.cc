@@ -410,9 +410,9 @@ void Client::settle(std::uint16_t number, ClientChannel& channel, std::uint64_t 
   const auto last = channel.unacked.upper_bound(tag);
   auto first = multiple ? channel.unacked.begin() : channel.unacked.find(tag);
   for (; first != last; first = channel.unacked.erase(first)) {
-    world_.trace("{} {} {} {}", to_text(role_), number_,
+    world_.trace("{} {} {} {} ({} of channel {})", to_text(role_), number_,
                  settling == Settling::ack ? "acks" : (requeue ? "requeues" : "rejects"),
-                 to_text(first->second.name));
+                 to_text(first->second.name), first->first, number);
     const SentSettling sent =
         world_.checker.settled(reference(number), first->second.name, settling);
     if (sent.emissions != 0) {
@@ -689,6 +689,8 @@ void Client::handle_content() {
     name.queue = consumer->second.queue;
     no_ack = consumer->second.no_ack;
   }
+  world_.trace("{} {} has got {} as {} of channel {}", to_text(role_), number_, to_text(name),
+               content_->delivery_tag, content_->channel);
   if (!no_ack && !channel.recovering) {
     channel.unacked.emplace(content_->delivery_tag, Unacked{name, content_->consumer_tag});
   }

@@ -95,6 +95,7 @@ void step(World& world, const Weights& weights) {
       random.one_in(1000 / weights.cut)) {
     client.cut();
   }
+  world.checker.check_suspicions();
 }
 
 void run_steps(World& world, std::size_t steps, RunResult& result) {

@@ -489,6 +489,7 @@ void World::come_to_rest(bool act) {
       return;
     }
     quiet = round(act) ? 0 : quiet + 1;
+    checker.check_suspicions();
     if (quiet > 0) {
       tick(100);
     }
@@ -590,14 +591,11 @@ void World::observe(model::Got& answer) {
   if (is_dying_ || !answer.message) {
     return;
   }
-  auto* connection = connections(model::shard_of(answer.request.channel.connection))
-                         .find(answer.request.channel.connection);
-  auto* pending = connection == nullptr ? nullptr : connection->pending(answer.request);
   observe({.channel = answer.request.channel,
            .queue_id = answer.queue,
            .place = answer.place,
            .redelivered = answer.redelivered,
-           .no_ack = pending != nullptr && pending->no_ack},
+           .no_ack = answer.no_ack},
           *answer.message);
 }
 

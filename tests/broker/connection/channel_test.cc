@@ -263,5 +263,17 @@ TEST_F(ChannelTest, LargeBodiesArriveInFramesOfTheNegotiatedSize) {
               HasSubstr("  9000 octets\n  body of 4088\n  body of 4088\n  body of 824\n"));
 }
 
+TEST_F(ChannelTest, RecoverOkComesBeforeWhatIsDeliveredAnew) {
+  declare("q");
+  client_.publish(1, {.routing_key = "q"}, "a");
+  client_.send(1, amqp::BasicConsume{.queue = "q", .consumer_tag = "c"});
+  client_.answer();
+  client_.send(1, amqp::BasicRecover{.requeue = true});
+  EXPECT_EQ(client_.answer(),
+            "1 basic.recover-ok\n"
+            "1 basic.deliver consumer-tag=\"c\" delivery-tag=2 redelivered=true exchange=\"\" "
+            "routing-key=\"q\"\n  1 octets\n  \"a\"\n");
+}
+
 }  // namespace
 }  // namespace lepus::connection

@@ -315,6 +315,19 @@ TEST(SubQueue, AfterAnUncleanStopEverythingAConsumerMayHaveSeenIsRedelivered) {
   }
 }
 
+TEST(SubQueue, WhatAnUncleanStopMadeRedeliveredIsSoAfterACleanOneToo) {
+  storage::SubQueueProgress progress;
+  progress.next_position = 2;
+  progress.stored_count = 2;
+  progress.had_consumer = true;
+  SubQueue after_crash(Priority{0}, true);
+  EXPECT_TRUE(after_crash.restore(progress, false));
+  SubQueue after_stop(Priority{0}, true);
+  EXPECT_FALSE(after_stop.restore(after_crash.progress(), true));
+  after_stop.rows_read(after_stop.read_started(), {{0, false, make_message(true)}}, 1);
+  EXPECT_TRUE(after_stop.front()->redelivered);
+}
+
 TEST(SubQueue, ARowThatIsMissingIsAReadFaultAndDoesNotHoldUpTheRest) {
   storage::SubQueueProgress progress;
   progress.next_position = 3;
