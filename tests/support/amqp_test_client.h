@@ -27,16 +27,25 @@ namespace lepus::testing {
 
 class ManualClock final : public Clock {
  public:
+  explicit ManualClock(std::int64_t now_ms = 1000) : now_ms(now_ms) {}
+
   [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
   [[nodiscard]] std::int64_t wall_ms() const override { return 1'700'000'000'000 + now_ms; }
 
-  std::int64_t now_ms = 1000;
+  std::int64_t now_ms;
 };
 
 /// Shards, topology and connections in one thread, over a store in memory; nothing happens by itself.
 class BrokerInTest final : public model::TopologyListener {
  public:
-  explicit BrokerInTest(std::uint32_t shard_count = 1) : topology_(store_, clock, {.shards = shard_count}) {
+  /// Over what the backend holds, as a restart does, at that time of the clock.
+  explicit BrokerInTest(std::uint32_t shard_count = 1,
+                        std::shared_ptr<storage::MemoryBackend> backend =
+                            std::make_shared<storage::MemoryBackend>(),
+                        std::int64_t now_ms = 1000)
+      : clock(now_ms),
+        store_(std::move(backend)),
+        topology_(store_, clock, {.shards = shard_count}) {
     const storage::Recovered recovered = store_.take_recovered();
     EXPECT_TRUE(topology_.load(recovered).has_value());
     topology_.set_listener(this);
@@ -44,6 +53,7 @@ class BrokerInTest final : public model::TopologyListener {
       shards_.push_back(std::make_unique<OneShard>(*this, index, shard_count));
       shards_.back()->shard->load(recovered);
     }
+    store_.recovery_finished(topology_.orphans(recovered));
     run();
   }
 
@@ -247,6 +257,9 @@ class TestClient final : public connection::TransportSession {
                                     .locale = "en_US"});
   }
 
+  /// Also told each frame that came; its payload is valid during the call.
+  std::function<void(const amqp::Frame&)> on_frame;
+
   void connection_changed() override {
     if (reads_) {
       read_output();
@@ -278,6 +291,9 @@ class TestClient final : public connection::TransportSession {
   }
 
   void show(const amqp::Frame& frame) {
+    if (on_frame) {
+      on_frame(frame);
+    }
     switch (frame.type) {
       case amqp::FrameType::method: {
         const auto method = amqp::decode_method(frame.payload);
