@@ -225,7 +225,8 @@ std::string StepRunner::open_client(const Step& step) {
         capabilities = setting.text;
       }
     }
-    FieldFiller filler({.arguments = step.settings}, variables_);
+    const WrittenMethod settings{.name = "connection.tune-ok", .arguments = step.settings};
+    FieldFiller filler(settings, variables_);
     amqp::ConnectionTuneOk::visit_fields(tune, filler);
     client.connection->open(tune, capabilities);
     client.open_channels.insert(1);
