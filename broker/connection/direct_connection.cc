@@ -66,7 +66,6 @@ void DirectConnection::run_next() {
     }
     feed(frames);
   }
-  connection_->mark_dirty();
 }
 
 void DirectConnection::feed(std::string_view bytes) {
