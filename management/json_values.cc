@@ -157,6 +157,9 @@ class PropertyReader {
     if (value.is_number_unsigned()) {
       return value.get<std::uint64_t>();
     }
+    if (value.is_number_integer() && value.get<std::int64_t>() >= 0) {
+      return value.get<std::uint64_t>();  // A program's number; a parsed one is unsigned.
+    }
     if (value.is_string()) {
       const auto& text = value.get_ref<const std::string&>();
       std::uint64_t number = 0;

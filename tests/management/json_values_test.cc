@@ -35,7 +35,7 @@ TEST(JsonValues, ArePropertiesOfMessages) {
                     {"timestamp", 12},
                     {"unknown", "ignored"}};
   const auto bytes = properties_from_json(object);
-  ASSERT_TRUE(bytes);
+  ASSERT_TRUE(bytes) << bytes.error().text;
   json expected = object;
   expected.erase("unknown");
   EXPECT_EQ(properties_to_json(*bytes), expected);
