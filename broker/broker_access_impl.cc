@@ -86,10 +86,9 @@ class PostedClient final : public model::DirectClient {
   }
 
   void execute(std::string frame, Handler handler) override {
-    shard_.post(
-        [connection = connection_, frame = std::move(frame), handler = std::move(handler)] {
-          (*connection)->execute_frame(frame, translated(handler));
-        });
+    shard_.post([connection = connection_, frame = std::move(frame), handler = std::move(handler)] {
+      (*connection)->execute_frame(frame, translated(handler));
+    });
   }
 
   void execute_unanswered(std::string frame) override {
@@ -174,8 +173,8 @@ void BrokerAccessImpl::queue_rows(std::vector<std::shared_ptr<model::QueueRecord
     answer({});
     return;
   }
-  auto gathering = std::make_shared<Gathering<std::vector<model::QueueRow>>>(slices.size(),
-                                                                           std::move(answer));
+  auto gathering =
+      std::make_shared<Gathering<std::vector<model::QueueRow>>>(slices.size(), std::move(answer));
   for (auto& [shard, slice] : slices) {
     shard->post([shard = shard, slice = std::move(slice), gathering] {
       std::vector<model::QueueRow> rows;
@@ -192,8 +191,8 @@ void BrokerAccessImpl::queue_rows(std::vector<std::shared_ptr<model::QueueRecord
 
 template <typename Row>
 void BrokerAccessImpl::collect_rows(Answer<std::vector<Row>> answer) {
-  auto gathering = std::make_shared<Gathering<std::vector<Row>>>(environment_.shards.size(),
-                                                                std::move(answer));
+  auto gathering =
+      std::make_shared<Gathering<std::vector<Row>>>(environment_.shards.size(), std::move(answer));
   for (transport::ShardThread* shard : environment_.shards) {
     shard->post([shard, gathering] {
       std::vector<Row> rows;
@@ -292,17 +291,17 @@ void BrokerAccessImpl::open_client(
     Answer<model::Checked<std::shared_ptr<model::DirectClient>>> answer) {
   const std::size_t index = next_shard_++ % environment_.shards.size();
   transport::ShardThread* shard = environment_.shards[index];
-  shard->post([shard, user = std::move(user), vhost = std::move(vhost),
-               answer = std::move(answer)] {
-    auto opened = connection::DirectConnection::open(shard->connections(), user, vhost);
-    if (!opened) {
-      answer(opened.error());
-      return;
-    }
-    std::shared_ptr<model::DirectClient> client =
-        std::make_shared<PostedClient>(*shard, *std::move(opened));
-    answer(std::move(client));
-  });
+  shard->post(
+      [shard, user = std::move(user), vhost = std::move(vhost), answer = std::move(answer)] {
+        auto opened = connection::DirectConnection::open(shard->connections(), user, vhost);
+        if (!opened) {
+          answer(opened.error());
+          return;
+        }
+        std::shared_ptr<model::DirectClient> client =
+            std::make_shared<PostedClient>(*shard, *std::move(opened));
+        answer(std::move(client));
+      });
 }
 
 }  // namespace lepus

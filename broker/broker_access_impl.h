@@ -40,11 +40,15 @@ class BrokerAccessImpl final : public model::BrokerAccess {
   void topology_committed();
 
   [[nodiscard]] model::Topology& topology() override { return *environment_.topology; }
+
   [[nodiscard]] const Clock& clock() const override { return *environment_.clock; }
+
   [[nodiscard]] model::NodeDescription node() const override;
+
   [[nodiscard]] const model::ConnectionCounts& connection_counts() const override {
     return *environment_.connection_counts;
   }
+
   void resources(Answer<model::NodeResources> answer) override;
   void queue_rows(std::vector<std::shared_ptr<model::QueueRecord>> queues,
                   Answer<std::vector<model::QueueRow>> answer) override;
@@ -65,8 +69,8 @@ class BrokerAccessImpl final : public model::BrokerAccess {
   const BrokerAccessEnvironment environment_;
   std::atomic<std::uint32_t> next_shard_{0};
   mutable std::mutex mutex_;
-  std::vector<model::ListenerDescription> listeners_;                  // under the mutex
-  std::multimap<model::TopologyTicket, Answer<bool>> waiting_;         // under the mutex
+  std::vector<model::ListenerDescription> listeners_;           // under the mutex
+  std::multimap<model::TopologyTicket, Answer<bool>> waiting_;  // under the mutex
 };
 
 }  // namespace lepus

@@ -22,8 +22,8 @@ class Application {
   /// The answer; at most 405 and 401 are decided before the body is looked at.
   Task<Response> answer(Request request);
 
-  /// Whether a large body is worth reading: path, method, login and rights are all right. Looks at the
-  /// request without its body.
+  /// Whether a large body is worth reading: path, method, login and rights are all right. Looks at
+  /// the request without its body.
   [[nodiscard]] bool accepts_body(const Request& request) const;
 
   /// Every Sampler::interval_ms.

@@ -100,8 +100,8 @@ Result<model::User, Response> authenticate(const model::Topology& topology,
     return Response{.status = 400};
   }
   const std::string_view name = std::string_view{*credentials}.substr(0, colon);
-  auto user = topology.authenticate(name, std::string_view{*credentials}.substr(colon + 1),
-                                    from_loopback);
+  auto user =
+      topology.authenticate(name, std::string_view{*credentials}.substr(colon + 1), from_loopback);
   if (!user) {
     const bool is_remote = user.error().text.ends_with("can only connect via localhost");
     return is_remote ? not_authorised("User can only log in via localhost")

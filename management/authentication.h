@@ -15,11 +15,11 @@ namespace lepus::management {
 
 /// What a route asks of the user who calls it.
 enum class Right {
-  none,           ///< not even a login
-  management,     ///< any user of management
-  vhost,          ///< … who has permissions in the path's vhost, or is an administrator
-  monitoring,     ///< monitoring or administrator
-  policymaker,    ///< policymaker or administrator
+  none,         ///< not even a login
+  management,   ///< any user of management
+  vhost,        ///< … who has permissions in the path's vhost, or is an administrator
+  monitoring,   ///< monitoring or administrator
+  policymaker,  ///< policymaker or administrator
   administrator,
 };
 
@@ -34,7 +34,8 @@ inline constexpr std::string_view basic_challenge = "Basic realm=\"RabbitMQ Mana
                                                          std::string_view authorization,
                                                          bool from_loopback);
 
-/// The answer that refuses the user, or nothing. `vhost` is the path's, if it has one and it exists.
+/// The answer that refuses the user, or nothing. `vhost` is the path's, if it has one and it
+/// exists.
 [[nodiscard]] std::optional<Response> check_right(const model::Topology& topology,
                                                   const model::User& user, Right right,
                                                   const std::optional<std::string>& vhost);

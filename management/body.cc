@@ -11,15 +11,15 @@ namespace lepus::management {
 
 using nlohmann::json;
 
-BodyReader::BodyReader(std::string_view body)
-    : object_(std::make_unique<json>(json::object())) {
+BodyReader::BodyReader(std::string_view body) : object_(std::make_unique<json>(json::object())) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return;
   }
   json parsed = parse_json(body);
   if (parsed.is_string()) {
-    fail("invalid payload: the request body JSON-decoded to a string. Is the input "
-         "doubly-JSON-encoded?");
+    fail(
+        "invalid payload: the request body JSON-decoded to a string. Is the input "
+        "doubly-JSON-encoded?");
   } else if (parsed.is_object()) {
     *object_ = std::move(parsed);
   } else if (!parsed.is_null()) {

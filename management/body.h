@@ -39,6 +39,7 @@ class BodyReader {
   [[nodiscard]] std::vector<std::string> words(std::string_view name);
 
   void fail(std::string_view reason);
+
   /// The answer to the first mistake, or nothing.
   [[nodiscard]] const std::optional<Response>& error() const { return error_; }
 

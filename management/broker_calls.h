@@ -23,8 +23,10 @@ class [[nodiscard]] BrokerCall {
 
   BrokerCall(std::shared_ptr<Executor> executor, Start start)
       : executor_(std::move(executor)), start_(std::move(start)) {}
+
   BrokerCall(const BrokerCall&) = delete;
   BrokerCall& operator=(const BrokerCall&) = delete;
+
   ~BrokerCall() {
     if (state_) {
       state_->waiting = nullptr;
@@ -50,7 +52,7 @@ class [[nodiscard]] BrokerCall {
 
  private:
   struct State {
-    std::optional<T> value;            // written before the post that hands it over
+    std::optional<T> value;           // written before the post that hands it over
     std::coroutine_handle<> waiting;  // touched by the management thread alone
   };
 
@@ -81,9 +83,9 @@ class Client {
                                                         std::string routing_key,
                                                         std::string properties,
                                                         std::string body) const {
-    return {executor_, [client = client_, exchange = std::move(exchange),
-                        routing_key = std::move(routing_key), properties = std::move(properties),
-                        body = std::move(body)](auto answer) mutable {
+    return {executor_,
+            [client = client_, exchange = std::move(exchange), routing_key = std::move(routing_key),
+             properties = std::move(properties), body = std::move(body)](auto answer) mutable {
               client->publish(std::move(exchange), std::move(routing_key), std::move(properties),
                               std::move(body), std::move(answer));
             }};
@@ -93,8 +95,8 @@ class Client {
   template <typename Method>
   static std::string frame_of(const Method& method) {
     std::string frame;
-    amqp::append_method_frame(
-        frame, amqp::ChannelNumber{model::DirectClient::channel_number}, method);
+    amqp::append_method_frame(frame, amqp::ChannelNumber{model::DirectClient::channel_number},
+                              method);
     return frame;
   }
 
@@ -111,40 +113,49 @@ class BrokerCalls {
       : access_(access), executor_(std::move(executor)) {}
 
   [[nodiscard]] model::BrokerAccess& access() const { return access_; }
+
   [[nodiscard]] model::Topology& topology() const { return access_.topology(); }
+
   [[nodiscard]] const Clock& clock() const { return access_.clock(); }
+
   [[nodiscard]] model::NodeDescription node() const { return access_.node(); }
+
   [[nodiscard]] const std::shared_ptr<Executor>& executor() const { return executor_; }
 
   [[nodiscard]] BrokerCall<model::NodeResources> resources() const {
     return {executor_, [this](auto answer) { access_.resources(std::move(answer)); }};
   }
+
   [[nodiscard]] BrokerCall<std::vector<model::QueueRow>> queue_rows(Queues queues) const {
     return {executor_, [this, queues = std::move(queues)](auto answer) {
               access_.queue_rows(queues, std::move(answer));
             }};
   }
+
   [[nodiscard]] BrokerCall<std::vector<model::ConnectionRow>> connection_rows() const {
     return {executor_, [this](auto answer) { access_.connection_rows(std::move(answer)); }};
   }
+
   [[nodiscard]] BrokerCall<std::vector<model::ChannelRow>> channel_rows() const {
     return {executor_, [this](auto answer) { access_.channel_rows(std::move(answer)); }};
   }
+
   [[nodiscard]] BrokerCall<std::vector<model::ConsumerRow>> consumer_rows() const {
     return {executor_, [this](auto answer) { access_.consumer_rows(std::move(answer)); }};
   }
+
   [[nodiscard]] BrokerCall<model::MessageCounters> total_counters() const {
     return {executor_, [this](auto answer) { access_.total_counters(std::move(answer)); }};
   }
+
   [[nodiscard]] BrokerCall<bool> committed(model::TopologyTicket ticket) const {
-    return {executor_, [this, ticket](auto answer) {
-              access_.wait_for_topology(ticket, std::move(answer));
-            }};
+    return {executor_,
+            [this, ticket](auto answer) { access_.wait_for_topology(ticket, std::move(answer)); }};
   }
+
   [[nodiscard]] BrokerCall<model::Checked<std::shared_ptr<model::DirectClient>>> open_client(
       std::string user, std::string vhost) const {
-    return {executor_,
-            [this, user = std::move(user), vhost = std::move(vhost)](auto answer) {
+    return {executor_, [this, user = std::move(user), vhost = std::move(vhost)](auto answer) {
               access_.open_client(user, vhost, std::move(answer));
             }};
   }

@@ -207,7 +207,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
       if (!error && number == self->answer_number_ && self->answering_) {
         self->answering_.reset();
         self->keep_alive_ = false;
-        self->write(error_response(503, "service_unavailable", "the broker did not answer in time"));
+        self->write(
+            error_response(503, "service_unavailable", "the broker did not answer in time"));
       }
     });
     target_ = request_.target;

@@ -37,12 +37,17 @@ json list_to_json(const amqp::FieldArray& array) {
 
 struct ValueToJson {
   json operator()(const amqp::Void& /*value*/) const { return nullptr; }
+
   json operator()(const amqp::Decimal& value) const {
     return value.value / std::pow(10.0, value.scale);
   }
+
   json operator()(const amqp::Timestamp& value) const { return value.seconds; }
+
   json operator()(const amqp::Binary& value) const { return value.bytes; }
+
   json operator()(const amqp::FieldTable& value) const { return management::to_json(value); }
+
   json operator()(const amqp::FieldArray& value) const { return list_to_json(value); }
 
   template <typename T>

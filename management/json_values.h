@@ -17,8 +17,8 @@ namespace lepus::management {
 /// A table as an object, as RabbitMQ shows arguments and headers.
 [[nodiscard]] nlohmann::json to_json(const amqp::FieldTable& table);
 
-/// An object as a table: whole numbers become long ('l'), others double, objects tables. The error is
-/// RabbitMQ's word, such as null_not_allowed.
+/// An object as a table: whole numbers become long ('l'), others double, objects tables. The error
+/// is RabbitMQ's word, such as null_not_allowed.
 [[nodiscard]] Result<amqp::FieldTable> to_field_table(const nlohmann::json& object);
 
 /// A message's properties as an object, without those it doesn't have.

@@ -142,8 +142,7 @@ std::optional<Response> filter(const Context& context, const List& list,
     if (!pattern) {
       return invalid_pagination();
     }
-    std::erase_if(indexes,
-                  [&](std::size_t index) { return !pattern->matches(list.name(index)); });
+    std::erase_if(indexes, [&](std::size_t index) { return !pattern->matches(list.name(index)); });
     return std::nullopt;
   }
   const std::string lower = lower_case(wanted);

@@ -73,8 +73,7 @@ Response declare_error(const model::ProtocolError& error) {
 }
 
 Response method_error(const model::ProtocolError& error) {
-  const bool is_internal_exchange =
-      error.text.starts_with("cannot publish to internal exchange");
+  const bool is_internal_exchange = error.text.starts_with("cannot publish to internal exchange");
   if (error.code == amqp::ReplyCode::access_refused && !is_internal_exchange) {
     return not_authorised("Access refused.");
   }

@@ -21,7 +21,8 @@ using Handler = std::variant<Response (*)(const Context&), Task<Response> (*)(co
 /// One line of the route table.
 struct Route {
   Method method = Method::get;
-  /// Below /api: "queues/:vhost/:name". A segment that begins with `:` matches anything but nothing.
+  /// Below /api: "queues/:vhost/:name". A segment that begins with `:` matches anything but
+  /// nothing.
   std::string_view pattern;
   Right right = Right::management;
   Handler handler;

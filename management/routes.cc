@@ -146,8 +146,7 @@ const Route routes[] = {
     {get, "health/checks/ready-to-serve-clients", any, check_ready},
     {get, "health/checks/is-in-service", any, check_ready},
     {get, "health/checks/below-node-connection-limit", any, check_ready},
-    {get, "health/checks/certificate-expiration/:within/:unit", any,
-     check_certificate_expiration},
+    {get, "health/checks/certificate-expiration/:within/:unit", any, check_certificate_expiration},
 };
 
 }  // namespace

@@ -5,10 +5,18 @@
 namespace lepus::management {
 
 MessageValues values_of(const model::MessageCounters& counters) {
-  return {counters.publish,         counters.confirm, counters.return_unroutable,
-          counters.drop_unroutable, counters.deliver, counters.deliver_no_ack,
-          counters.get,             counters.get_no_ack, counters.get_empty,
-          counters.redeliver,       counters.ack,     counters.deliver_get()};
+  return {counters.publish,
+          counters.confirm,
+          counters.return_unroutable,
+          counters.drop_unroutable,
+          counters.deliver,
+          counters.deliver_no_ack,
+          counters.get,
+          counters.get_no_ack,
+          counters.get_empty,
+          counters.redeliver,
+          counters.ack,
+          counters.deliver_get()};
 }
 
 MessageValues values_of(const model::QueueCounters& counters) {
@@ -40,7 +48,8 @@ Task<bool> Sampler::sample(const BrokerCalls& broker) {
   const auto rows = co_await broker.queue_rows(std::move(queues));
   for (const model::QueueRow& row : rows) {
     const std::uint64_t key = model::value_of(row.record->id);
-    const std::array lengths{row.ready_count, row.unacked_count, row.ready_count + row.unacked_count};
+    const std::array lengths{row.ready_count, row.unacked_count,
+                             row.ready_count + row.unacked_count};
     queues_.update(key, values_of(row.counters), seconds);
     lengths_.update(key, lengths, seconds);
     for (std::size_t index = 0; index < sum.size(); ++index) {

@@ -69,8 +69,8 @@ using MessageValues = std::array<std::uint64_t, message_counter_count>;
 using MessageRates = std::array<double, message_counter_count>;
 
 inline constexpr std::array<const char*, message_counter_count> message_counter_names{
-    "publish",        "confirm", "return_unroutable", "drop_unroutable", "deliver",   "deliver_no_ack",
-    "get",            "get_no_ack", "get_empty",      "redeliver",       "ack",       "deliver_get"};
+    "publish", "confirm",    "return_unroutable", "drop_unroutable", "deliver", "deliver_no_ack",
+    "get",     "get_no_ack", "get_empty",         "redeliver",       "ack",     "deliver_get"};
 
 [[nodiscard]] MessageValues values_of(const model::MessageCounters& counters);
 [[nodiscard]] MessageValues values_of(const model::QueueCounters& counters);
@@ -93,16 +93,21 @@ class Sampler {
   Task<bool> sample(const BrokerCalls& broker);
 
   [[nodiscard]] MessageRates total_rates() const { return totals_.find(0); }
+
   [[nodiscard]] LengthRates total_length_rates() const { return total_lengths_.find(0); }
+
   [[nodiscard]] MessageRates queue_rates(model::QueueId queue) const {
     return queues_.find(model::value_of(queue));
   }
+
   [[nodiscard]] LengthRates length_rates(model::QueueId queue) const {
     return lengths_.find(model::value_of(queue));
   }
+
   [[nodiscard]] MessageRates channel_rates(const model::ChannelRow& channel) const {
     return channels_.find(key_of(channel));
   }
+
   /// Octets received and sent.
   [[nodiscard]] std::array<double, 2> connection_rates(model::ConnectionId connection) const {
     return connections_.find(static_cast<std::uint64_t>(connection));

@@ -10,11 +10,11 @@
 
 namespace lepus::management {
 
-/// A coroutine that gives one T, at most one per request. It belongs to its Task: destroying the Task
-/// destroys it wherever it waits. Lives on the management thread.
+/// A coroutine that gives one T, at most one per request. It belongs to its Task: destroying the
+/// Task destroys it wherever it waits. Lives on the management thread.
 ///
-/// A Task that a coroutine waits for is a variable of it: GCC 12 destroys temporaries twice that are made by `?:`
-/// inside an expression with co_await.
+/// A Task that a coroutine waits for is a variable of it: GCC 12 destroys temporaries twice that
+/// are made by `?:` inside an expression with co_await.
 template <typename T>
 class [[nodiscard]] Task {
  public:
@@ -24,11 +24,13 @@ class [[nodiscard]] Task {
   class promise_type {
    public:
     Task get_return_object() { return Task{Handle::from_promise(*this)}; }
+
     std::suspend_always initial_suspend() noexcept { return {}; }
 
     auto final_suspend() noexcept {
       struct Continue {
         bool await_ready() noexcept { return false; }
+
         std::coroutine_handle<> await_suspend(Handle handle) noexcept {
           promise_type& promise = handle.promise();
           if (promise.done_) {
@@ -36,12 +38,15 @@ class [[nodiscard]] Task {
           }
           return promise.continuation_ ? promise.continuation_ : std::noop_coroutine();
         }
+
         void await_resume() noexcept {}
       };
+
       return Continue{};
     }
 
     void return_value(T value) { value_.emplace(std::move(value)); }
+
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
 
    private:
@@ -62,10 +67,12 @@ class [[nodiscard]] Task {
   };
 
   Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+
   Task& operator=(Task&& other) noexcept {
     std::swap(handle_, other.handle_);
     return *this;
   }
+
   ~Task() {
     if (handle_) {
       handle_.destroy();
@@ -84,10 +91,12 @@ class [[nodiscard]] Task {
 
   // ---- co_await
   [[nodiscard]] bool await_ready() const noexcept { return false; }
+
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> continuation) noexcept {
     handle_.promise().continuation_ = continuation;
     return handle_;
   }
+
   T await_resume() { return take(); }
 
  private:

@@ -16,8 +16,9 @@
 
 namespace lepus::storage {
 
-/// What one commit changes in one log. Filled by one thread, immutable once appended. Every value in it is
-/// decided beforehand (times, random names, ids), so that a second node could apply it and reach the same state.
+/// What one commit changes in one log. Filled by one thread, immutable once appended. Every value
+/// in it is decided beforehand (times, random names, ids), so that a second node could apply it and
+/// reach the same state.
 class Batch {
  public:
   virtual ~Batch() = default;
@@ -25,18 +26,20 @@ class Batch {
   /// A message row. The payload is the parts in a row; storage does not look into it.
   virtual void put_message(MessageKey key, std::span<const std::string_view> payload) = 0;
 
-  /// A transient message that left memory: kept beside the durable rows, forgotten at the next start.
+  /// A transient message that left memory: kept beside the durable rows, forgotten at the next
+  /// start.
   virtual void put_transient_message(MessageKey key, std::span<const std::string_view> payload) = 0;
 
   /// The queue's state as of this batch, replacing the record before it.
   virtual void put_progress(QueueId queue, const QueueProgress& progress) = 0;
 
-  /// Transient rows of the sub-queue below this position are dead. Not persisted: it only lets the store drop them. (The
-  /// record of put_progress counts every position that was never stored as settled, live transient messages too, so it
-  /// must not be used for transient rows.)
+  /// Transient rows of the sub-queue below this position are dead. Not persisted: it only lets the
+  /// store drop them. (The record of put_progress counts every position that was never stored as
+  /// settled, live transient messages too, so it must not be used for transient rows.)
   virtual void note_transient_floor(QueueId queue, Priority priority, Position floor) = 0;
 
-  /// The queue is gone: its progress record is removed and its id is remembered as deleted until none of its rows is left.
+  /// The queue is gone: its progress record is removed and its id is remembered as deleted until
+  /// none of its rows is left.
   virtual void delete_queue(QueueId queue) = 0;
 
   /// A record of the topology (vhosts, exchanges, queues, bindings, users, …).
@@ -59,38 +62,39 @@ struct NumberedBatch {
   std::unique_ptr<Batch> batch;
 };
 
-/// How a commit ended. Unknown: it may or may not be there after a restart. Fenced: somebody else owns the log.
+/// How a commit ended. Unknown: it may or may not be there after a restart. Fenced: somebody else
+/// owns the log.
 enum class Outcome { committed, fenced, unknown };
 
 struct ReadRequest {
   QueueId queue{};
   Priority priority = 0;
-  PositionRange positions;        ///< where to read; the end may be open (max)
-  std::size_t rows_max = 0;       ///< stop after so many rows …
-  std::size_t bytes_max = 0;      ///< … or when so many bytes have been passed on (at least one row is)
+  PositionRange positions;   ///< where to read; the end may be open (max)
+  std::size_t rows_max = 0;  ///< stop after so many rows …
+  std::size_t bytes_max = 0;  ///< … or when so many bytes have been passed on (at least one row is)
 };
 
 /// One row as it is read; the payload is valid during the call only.
 using RowVisitor = std::function<void(Position position, bool transient, std::string_view payload)>;
 
 struct ReadOutcome {
-  bool failed = false;            ///< a read fault: what was passed on is good, the rest can't be read
-  std::string error;              ///< for the log, when it failed
-  Position covered_below = 0;     ///< every row there is from positions.begin up to here was passed on
+  bool failed = false;         ///< a read fault: what was passed on is good, the rest can't be read
+  std::string error;           ///< for the log, when it failed
+  Position covered_below = 0;  ///< every row there is from positions.begin up to here was passed on
 };
 
 /// What a start finds. Only the newest record of each key.
 struct Recovered {
   std::uint64_t next_queue_id = 1;
   std::map<LogId, BatchNumber> last_numbers;
-  std::vector<std::pair<std::string, std::string>> topology;      ///< by key
-  std::vector<std::pair<QueueId, QueueProgress>> progress;        ///< by id
-  bool clean_stop = false;                                        ///< close() had finished
+  std::vector<std::pair<std::string, std::string>> topology;  ///< by key
+  std::vector<std::pair<QueueId, QueueProgress>> progress;    ///< by id
+  bool clean_stop = false;                                    ///< close() had finished
 };
 
-/// The durable state of the broker: one ordered log of numbered batches for each partition, message rows that can be
-/// read back, and what a restart needs. All calls may come from any thread; callbacks come on the store's own threads
-/// and must only hand over.
+/// The durable state of the broker: one ordered log of numbered batches for each partition, message
+/// rows that can be read back, and what a restart needs. All calls may come from any thread;
+/// callbacks come on the store's own threads and must only hand over.
 class Store {
  public:
   virtual ~Store() = default;
@@ -98,19 +102,21 @@ class Store {
   /// What the last run left; empties it. Called once, before anything else.
   [[nodiscard]] virtual Recovered take_recovered() = 0;
 
-  /// The model has loaded what it recovered; ids of progress records that have no queue are named here and treated as
-  /// deleted. From now on dead rows may be dropped.
+  /// The model has loaded what it recovered; ids of progress records that have no queue are named
+  /// here and treated as deleted. From now on dead rows may be dropped.
   virtual void recovery_finished(std::span<const QueueId> orphans) = 0;
 
   [[nodiscard]] virtual std::unique_ptr<Batch> new_batch() = 0;
 
-  /// Commits the batches together with whatever else is waiting: all of one call or none. Calls of one log are
-  /// committed in their order. `done` is called once, after the fsync that covers them.
+  /// Commits the batches together with whatever else is waiting: all of one call or none. Calls of
+  /// one log are committed in their order. `done` is called once, after the fsync that covers them.
   virtual void append(std::vector<NumberedBatch> batches, std::function<void(Outcome)> done) = 0;
 
-  /// Reads committed rows of a sub-queue in order (durable and transient merged), on a thread of the store's: `visit`
-  /// for each row, then `done`. Settled rows may still be among them; positions without a row are skipped.
-  virtual void read(ReadRequest request, RowVisitor visit, std::function<void(ReadOutcome)> done) = 0;
+  /// Reads committed rows of a sub-queue in order (durable and transient merged), on a thread of
+  /// the store's: `visit` for each row, then `done`. Settled rows may still be among them;
+  /// positions without a row are skipped.
+  virtual void read(ReadRequest request, RowVisitor visit,
+                    std::function<void(ReadOutcome)> done) = 0;
 
   /// Commits what was appended, notes the clean stop and closes. Nothing may be called after it.
   virtual void close() = 0;

@@ -11,7 +11,8 @@ enum class QueueId : std::uint64_t {};
 /// The place of a message in its sub-queue: rising, never written twice, never reused.
 using Position = std::uint64_t;
 
-/// Priority levels keep their messages in sub-queues of their own; 0 where a queue has no priorities.
+/// Priority levels keep their messages in sub-queues of their own; 0 where a queue has no
+/// priorities.
 using Priority = std::uint8_t;
 
 /// The 64 partitions have the logs 0…63; the topology and the deleted ids have the log 64.
@@ -22,7 +23,9 @@ inline constexpr LogId topology_log = partition_count;
 /// Batches of one log are numbered 1, 2, 3, … without a gap.
 using BatchNumber = std::uint64_t;
 
-constexpr std::uint64_t value_of(QueueId id) { return static_cast<std::uint64_t>(id); }
+constexpr std::uint64_t value_of(QueueId id) {
+  return static_cast<std::uint64_t>(id);
+}
 
 /// Positions begin ≤ p < end.
 struct PositionRange {
@@ -47,17 +50,18 @@ struct MessageKey {
   Position position = 0;
 };
 
-/// The state of one (queue, priority) as of a batch: absolute, so that the newest record alone counts.
+/// The state of one (queue, priority) as of a batch: absolute, so that the newest record alone
+/// counts.
 struct SubQueueProgress {
   Priority priority = 0;
-  Position next_position = 0;         ///< never falls
-  Position floor = 0;                 ///< everything below is settled
-  std::vector<PositionRange> settled;  ///< above the floor; sorted, disjoint, not touching
-  Position delivered_below = 0;       ///< some position below it may have been delivered
+  Position next_position = 0;           ///< never falls
+  Position floor = 0;                   ///< everything below is settled
+  std::vector<PositionRange> settled;   ///< above the floor; sorted, disjoint, not touching
+  Position delivered_below = 0;         ///< some position below it may have been delivered
   std::vector<ReturnedRange> returned;  ///< sorted by position, disjoint
-  std::uint64_t stored_count = 0;     ///< stored messages that are not settled (ready and unacked)
-  std::uint64_t stored_bytes = 0;     ///< their bodies
-  bool had_consumer = false;          ///< a delivery after this record may have left no trace
+  std::uint64_t stored_count = 0;  ///< stored messages that are not settled (ready and unacked)
+  std::uint64_t stored_bytes = 0;  ///< their bodies
+  bool had_consumer = false;       ///< a delivery after this record may have left no trace
 
   bool operator==(const SubQueueProgress&) const = default;
 };

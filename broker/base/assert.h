@@ -10,11 +10,11 @@ namespace lepus {
 
 }  // namespace lepus
 
-/// States an invariant of our own code and why it holds; on in every build. Never used for input: what
-/// comes from outside is handled.
-#define LEPUS_ASSERT(condition, why)                                     \
-  do {                                                                   \
-    if (!(condition)) [[unlikely]] {                                     \
-      ::lepus::assertion_failed(#condition, (why), __FILE__, __LINE__);  \
-    }                                                                    \
+/// States an invariant of our own code and why it holds; on in every build. Never used for input:
+/// what comes from outside is handled.
+#define LEPUS_ASSERT(condition, why)                                    \
+  do {                                                                  \
+    if (!(condition)) [[unlikely]] {                                    \
+      ::lepus::assertion_failed(#condition, (why), __FILE__, __LINE__); \
+    }                                                                   \
   } while (false)

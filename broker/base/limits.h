@@ -16,10 +16,12 @@ static_assert(read_chunk_bytes_max <= queue_window_bytes_max / 2, "a chunk fits 
 /// Deliveries on their way to one connection: in mailboxes and in its output buffer.
 inline constexpr std::int64_t output_window_bytes_max = std::int64_t{1} << 20U;
 
-/// Publishes on their way from one shard to another; past it the sender's connections to that owner are not read.
+/// Publishes on their way from one shard to another; past it the sender's connections to that owner
+/// are not read.
 inline constexpr std::uint64_t publish_window_bytes_max = std::uint64_t{4} << 20U;
 
-/// Rows that wait for the store on one shard: above the first, publishers to it are not read; below the second, again.
+/// Rows that wait for the store on one shard: above the first, publishers to it are not read; below
+/// the second, again.
 inline constexpr std::size_t pending_bytes_congested = std::size_t{16} << 20U;
 inline constexpr std::size_t pending_bytes_relieved = std::size_t{8} << 20U;
 /// A batch of this size is not kept waiting for company.

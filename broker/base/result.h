@@ -17,7 +17,9 @@ template <typename T, typename E = Error>
 using Result = boost::system::result<T, E>;
 
 /// `return fail("text")` from a function that returns a Result.
-inline Error fail(std::string text) { return Error{std::move(text)}; }
+inline Error fail(std::string text) {
+  return Error{std::move(text)};
+}
 
 [[noreturn]] void throw_exception_from_error(const Error& error,
                                              const boost::source_location& location);

@@ -23,7 +23,8 @@ bool shows_delivery_count(const model::QueueRecord& queue, std::uint32_t deliver
 
 }  // namespace
 
-// ---- basic.qos -----------------------------------------------------------------------------------------------------
+// ---- basic.qos
+// -----------------------------------------------------------------------------------------------------
 
 void Channel::handle_qos(const amqp::BasicQos& method) {
   if (method.prefetch_size != 0) {
@@ -84,7 +85,8 @@ void Channel::grant_tokens() {
   });
 }
 
-// ---- basic.consume and cancel --------------------------------------------------------------------------------------
+// ---- basic.consume and cancel
+// --------------------------------------------------------------------------------------
 
 bool Channel::tag_in_use(std::string_view tag) const {
   return consumer_tags_.contains(tag) || (reply_consumer_ && reply_consumer_->tag == tag);
@@ -126,19 +128,19 @@ void Channel::handle_consume(const amqp::BasicConsume& method) {
   consumer->prefetch_count = consumer_prefetch_;
   consumer->no_ack = method.no_ack;
   consumer->exclusive = method.exclusive;
-  model::StartConsumer start{.queue = queue,
-                             .consumer = {.id = consumer->id,
-                                          .channel = reference(),
-                                          .tag = tag,
-                                          .no_ack = method.no_ack,
-                                          .exclusive = method.exclusive,
-                                          .prefetch_count = consumer_prefetch_,
-                                          .channel_limited =
-                                              prefetch_.is_limited() && !method.no_ack,
-                                          .wants_cancel_notify = connection_.wants_cancel_notify(),
-                                          .priority = *priority,
-                                          .arguments = method.arguments.decode(),
-                                          .user = connection_.user()}};
+  model::StartConsumer start{
+      .queue = queue,
+      .consumer = {.id = consumer->id,
+                   .channel = reference(),
+                   .tag = tag,
+                   .no_ack = method.no_ack,
+                   .exclusive = method.exclusive,
+                   .prefetch_count = consumer_prefetch_,
+                   .channel_limited = prefetch_.is_limited() && !method.no_ack,
+                   .wants_cancel_notify = connection_.wants_cancel_notify(),
+                   .priority = *priority,
+                   .arguments = method.arguments.decode(),
+                   .user = connection_.user()}};
   PendingMethod waiting = new_pending(PendingMethod::Kind::consume);
   waiting.no_wait = method.no_wait;
   waiting.consumer = consumer->id;
@@ -254,7 +256,8 @@ void Channel::remove_consumer(model::ConsumerId id) {
   end_source(consumer->source);
 }
 
-/// The queue is gone. A client that deletes it on this very channel hears of its consumers after delete-ok.
+/// The queue is gone. A client that deletes it on this very channel hears of its consumers after
+/// delete-ok.
 void Channel::consumer_cancelled(model::ConsumerId id) {
   const auto found = consumers_.find(id);
   if (found == consumers_.end()) {
@@ -277,7 +280,8 @@ void Channel::consumer_cancelled(model::ConsumerId id) {
   send(amqp::BasicCancel{.consumer_tag = tag, .no_wait = true});
 }
 
-// ---- deliveries ----------------------------------------------------------------------------------------------------
+// ---- deliveries
+// ----------------------------------------------------------------------------------------------------
 
 bool Channel::deliver(model::Deliver& delivery) {
   ChannelConsumer* consumer = last_consumer_;
@@ -339,7 +343,8 @@ bool Channel::deliver_reply(const ReplyAddress& address, const model::MessagePtr
   return true;
 }
 
-// ---- basic.get -----------------------------------------------------------------------------------------------------
+// ---- basic.get
+// -----------------------------------------------------------------------------------------------------
 
 void Channel::handle_get(const amqp::BasicGet& method) {
   const auto name = queue_name(method.queue);
@@ -378,17 +383,19 @@ void Channel::got(PendingMethod& pending, model::Got&& answer) {
   }
   counters_.redeliver += answer.redelivered ? 1 : 0;
   const model::MessagePtr& message = answer.message;
-  const std::string changed = shows_delivery_count(*get.queue, answer.delivery_count)
-                                  ? with_delivery_count(message->properties(), answer.delivery_count)
-                                  : std::string{};
-  append_content(connection_.output(), number_,
-                 amqp::BasicGetOk{.delivery_tag = {tag},
-                                  .redelivered = answer.redelivered,
-                                  .exchange = message->exchange(),
-                                  .routing_key = message->routing_key(),
-                                  .message_count = static_cast<std::uint32_t>(answer.message_count)},
-                 changed.empty() ? message->properties() : std::string_view{changed}, message,
-                 connection_.frame_max_bytes());
+  const std::string changed =
+      shows_delivery_count(*get.queue, answer.delivery_count)
+          ? with_delivery_count(message->properties(), answer.delivery_count)
+          : std::string{};
+  append_content(
+      connection_.output(), number_,
+      amqp::BasicGetOk{.delivery_tag = {tag},
+                       .redelivered = answer.redelivered,
+                       .exchange = message->exchange(),
+                       .routing_key = message->routing_key(),
+                       .message_count = static_cast<std::uint32_t>(answer.message_count)},
+      changed.empty() ? message->properties() : std::string_view{changed}, message,
+      connection_.frame_max_bytes());
   connection_.mark_dirty();
 }
 

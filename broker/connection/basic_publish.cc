@@ -3,8 +3,8 @@
 #include "broker/connection/publish_properties.h"
 #include "broker/connection/shard_connections.h"
 
-// basic.publish: from the method over the checks at its header to the queues. The checks are made as soon as the header is
-// there, so that a refused body is skipped instead of collected.
+// basic.publish: from the method over the checks at its header to the queues. The checks are made
+// as soon as the header is there, so that a refused body is skipped instead of collected.
 
 namespace lepus::connection {
 
@@ -13,9 +13,9 @@ void Channel::handle_publish(std::string_view payload) {
   const std::string_view arguments = payload.substr(amqp::method_ids_bytes);
   current_ = amqp::id_of_method<amqp::BasicPublish>;
   if (!amqp::decode_arguments(arguments, method)) [[unlikely]] {
-    connection_.fail(amqp::DecodeError{amqp::DecodeError::Kind::undecodable_arguments, current_,
-                                       arguments}
-                         .to_protocol_error());
+    connection_.fail(
+        amqp::DecodeError{amqp::DecodeError::Kind::undecodable_arguments, current_, arguments}
+            .to_protocol_error());
     return;
   }
   if (method.immediate) [[unlikely]] {
@@ -73,22 +73,22 @@ void Channel::begin_message() {
   }
   if (publish_by_headers_ || asks_for_reply) [[unlikely]] {
     rewritten = rewrite_properties(
-        property_bytes, asks_for_reply ? std::optional<std::string_view>{reply_consumer_->name}
-                                       : std::nullopt);
+        property_bytes,
+        asks_for_reply ? std::optional<std::string_view>{reply_consumer_->name} : std::nullopt);
     property_bytes = rewritten;
   }
-  incoming_ = model::Message::create(exchange, routing_key, property_bytes,
-                                     header.body_size_bytes, traits);
+  incoming_ =
+      model::Message::create(exchange, routing_key, property_bytes, header.body_size_bytes, traits);
   if (content_.complete()) {
     finish_message();
   }
 }
 
-/// Permission and existence of the exchange. What the last publish found is good as long as nothing changed there.
+/// Permission and existence of the exchange. What the last publish found is good as long as nothing
+/// changed there.
 bool Channel::find_target(std::string_view exchange) {
-  if (const auto error =
-          access().check(model::Resource::exchange, exchange, model::Permission::write))
-      [[unlikely]] {
+  if (const auto error = access().check(model::Resource::exchange, exchange,
+                                        model::Permission::write)) [[unlikely]] {
     fail(*error);
     return false;
   }
@@ -112,8 +112,7 @@ bool Channel::check_publish(std::string_view exchange, std::string_view routing_
     return false;
   }
   if (target_->type() == model::ExchangeType::topic) {
-    if (const auto error =
-            access().check_topic(exchange, routing_key, model::Permission::write)) {
+    if (const auto error = access().check_topic(exchange, routing_key, model::Permission::write)) {
       fail(*error);
       return false;
     }
@@ -215,8 +214,7 @@ bool Channel::publish_reply(const model::MessagePtr& message) {
   if (!host().reply_consumers().contains(address->channel, address->key)) {
     return false;
   }
-  host().shard().send_to_owner(shard,
-                               model::DirectReply{address->channel, address->key, message});
+  host().shard().send_to_owner(shard, model::DirectReply{address->channel, address->key, message});
   return true;
 }
 

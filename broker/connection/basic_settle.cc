@@ -72,7 +72,8 @@ void Channel::recover(bool requeue, bool with_answer) {
   settle_all(deliveries, model::Settlement::requeue);
 }
 
-// The queue may deliver the next message before these calls return, so the channel's own lists are changed first.
+// The queue may deliver the next message before these calls return, so the channel's own lists are
+// changed first.
 
 void Channel::settle_one(const UnackedDelivery& delivery, model::Settlement settlement) {
   const model::ShardIndex owner = delivery.source->queue->owner;
@@ -100,9 +101,8 @@ void Channel::settle_all(const std::vector<UnackedDelivery>& deliveries,
       group = found->second;
       if (is_new) {
         const model::QueueRecord& queue = *delivery.source->queue;
-        groups.push_back({delivery.source,
-                          queue.owner,
-                          {queue.id, delivery.source->consumer, settlement, {}}});
+        groups.push_back(
+            {delivery.source, queue.owner, {queue.id, delivery.source->consumer, settlement, {}}});
       }
     }
     groups[group].settle.places.push_back(delivery.place());

@@ -133,12 +133,13 @@ void Channel::handle_method(std::string_view payload) {
   }
 }
 
-/// Methods that only servers send or that belong to channel 0, and numbers that are no method at all.
+/// Methods that only servers send or that belong to channel 0, and numbers that are no method at
+/// all.
 void Channel::refuse_unknown_method(std::string_view payload) {
   const auto method = amqp::decode_method(payload);
   if (method) {
-    connection_.fail({amqp::ReplyCode::command_invalid, "unimplemented method",
-                      amqp::peek_method_id(payload)});
+    connection_.fail(
+        {amqp::ReplyCode::command_invalid, "unimplemented method", amqp::peek_method_id(payload)});
   } else {
     connection_.fail(method.error().to_protocol_error());
   }
@@ -163,11 +164,16 @@ void Channel::handle_channel_flow(const amqp::ChannelFlow& method) {
   send(amqp::ChannelFlowOk{.active = true});
 }
 
-void Channel::handle_access_request(const amqp::AccessRequest&) { send(amqp::AccessRequestOk{}); }
+void Channel::handle_access_request(const amqp::AccessRequest&) {
+  send(amqp::AccessRequestOk{});
+}
 
-// ---- errors --------------------------------------------------------------------------------------------------------
+// ---- errors
+// --------------------------------------------------------------------------------------------------------
 
-void Channel::fail(amqp::ReplyCode code, std::string_view text) { fail(code, text, current_); }
+void Channel::fail(amqp::ReplyCode code, std::string_view text) {
+  fail(code, text, current_);
+}
 
 void Channel::fail(const PendingMethod& pending, const model::ProtocolError& error) {
   fail(error.code, error.text, {pending.class_id, pending.method_id});
@@ -207,15 +213,15 @@ void Channel::release() {
     const ChannelConsumer& consumer = *consumers_.begin()->second;
     const model::ConsumerId id = consumer.id;
     const model::QueueRecord& queue = *consumer.source->queue;
-    shard.send_to_owner(queue.owner,
-                        model::CancelConsumer{.queue = queue.id, .consumer = id});
+    shard.send_to_owner(queue.owner, model::CancelConsumer{.queue = queue.id, .consumer = id});
     remove_consumer(id);
   }
   unacked_.take_all(deliveries);
   settle_all(deliveries, model::Settlement::requeue);
 }
 
-// ---- answers of the topology and of queues' owners -----------------------------------------------------------------
+// ---- answers of the topology and of queues' owners
+// -----------------------------------------------------------------
 
 PendingMethod Channel::new_pending(PendingMethod::Kind kind) const {
   PendingMethod pending;
@@ -303,7 +309,8 @@ void Channel::counted(PendingMethod& pending, model::Counted&& answer) {
   }
 }
 
-// ---- queues by name ------------------------------------------------------------------------------------------------
+// ---- queues by name
+// ------------------------------------------------------------------------------------------------
 
 std::optional<std::string> Channel::queue_name(std::string_view name) {
   if (!name.empty()) {
@@ -330,7 +337,8 @@ std::shared_ptr<model::QueueRecord> Channel::usable_queue(std::string_view name,
   return *queue;
 }
 
-// ---- for management ------------------------------------------------------------------------------------------------
+// ---- for management
+// ------------------------------------------------------------------------------------------------
 
 model::ChannelRow Channel::row() const {
   model::ChannelRow row;
@@ -344,8 +352,7 @@ model::ChannelRow Channel::row() const {
   row.confirm = mode_ == Mode::confirm;
   row.transactional = mode_ == Mode::transaction;
   row.closing = closing_;
-  row.consumer_count =
-      static_cast<std::uint32_t>(consumers_.size() + (reply_consumer_ ? 1U : 0U));
+  row.consumer_count = static_cast<std::uint32_t>(consumers_.size() + (reply_consumer_ ? 1U : 0U));
   row.prefetch_count = consumer_prefetch_;
   row.global_prefetch_count = prefetch_.limit();
   row.messages_unacknowledged = unacked_.size();

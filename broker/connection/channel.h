@@ -47,12 +47,12 @@ struct ReplyConsumer {
   ReplyAddress address;
 };
 
-/// One AMQP channel: the checks and answers of its methods. The methods are in exchange_methods.cc, queue_methods.cc,
-/// basic_publish.cc, basic_consume.cc, basic_settle.cc, confirm_methods.cc and tx_methods.cc. Belongs to its connection's
-/// thread.
+/// One AMQP channel: the checks and answers of its methods. The methods are in exchange_methods.cc,
+/// queue_methods.cc, basic_publish.cc, basic_consume.cc, basic_settle.cc, confirm_methods.cc and
+/// tx_methods.cc. Belongs to its connection's thread.
 ///
-/// An error closes the channel (or the connection) at once: consumers are cancelled, unacked messages go back, and
-/// everything that comes before channel.close-ok is ignored.
+/// An error closes the channel (or the connection) at once: consumers are cancelled, unacked
+/// messages go back, and everything that comes before channel.close-ok is ignored.
 class Channel {
  public:
   Channel(Connection& connection, std::uint16_t number);
@@ -62,13 +62,16 @@ class Channel {
 
   /// A method, header or body frame that came on this channel.
   void handle(const amqp::Frame& frame);
+
   /// Closed from both sides: to be forgotten.
   [[nodiscard]] bool is_finished() const { return finished_; }
-  /// Cancels the consumers, gives unacked messages back, drops a transaction and unconfirmed publishes' answers. More than
-  /// once: no effect.
+
+  /// Cancels the consumers, gives unacked messages back, drops a transaction and unconfirmed
+  /// publishes' answers. More than once: no effect.
   void release();
 
-  // ---- what queues tell, by way of ShardConnections ----------------------------------------------------------------
+  // ---- what queues tell, by way of ShardConnections
+  // ----------------------------------------------------------------
 
   /// @return false if there is no such consumer (any more): the message is to go back.
   bool deliver(model::Deliver& delivery);
@@ -86,14 +89,17 @@ class Channel {
   void send_confirms();
 
   [[nodiscard]] std::uint16_t number() const { return number_; }
+
   [[nodiscard]] const model::MessageCounters& counters() const { return counters_; }
+
   [[nodiscard]] model::ChannelRow row() const;
   void append_rows(std::vector<model::ConsumerRow>& rows) const;
 
  private:
   enum class Mode { plain, confirm, transaction };
 
-  // ---- channel.cc --------------------------------------------------------------------------------------------------
+  // ---- channel.cc
+  // --------------------------------------------------------------------------------------------------
   void handle_method(std::string_view payload);
   void handle_closing(const amqp::Frame& frame);
   template <typename Method>
@@ -106,7 +112,9 @@ class Channel {
 
   /// Closes the channel, or for a hard code the connection, on account of the method being handled.
   void fail(amqp::ReplyCode code, std::string_view text);
+
   void fail(const model::ProtocolError& error) { fail(error.code, error.text); }
+
   /// The same on account of a method that was waiting.
   void fail(const PendingMethod& pending, const model::ProtocolError& error);
   void fail(amqp::ReplyCode code, std::string_view text, amqp::MethodId method);
@@ -115,28 +123,35 @@ class Channel {
   void send(const Method& method) {
     connection_.send(number_, method);
   }
+
   /// The -ok once the topology's log is committed up to the ticket; nothing for no-wait.
   template <typename Method>
   void send_when_committed(model::TopologyTicket ticket, bool no_wait, const Method& method);
   void reply_when_committed(model::TopologyTicket ticket, std::string reply);
   [[nodiscard]] PendingMethod new_pending(PendingMethod::Kind kind) const;
   [[nodiscard]] model::RequestId request(const PendingMethod& pending) const;
+
   [[nodiscard]] const model::Access& access() const { return connection_.access(); }
+
   [[nodiscard]] ShardConnections& host() const { return connection_.host(); }
+
   [[nodiscard]] model::ChannelRef reference() const { return {connection_.id(), number_}; }
+
   /// The queue's name, or for an empty one the last declared here. Nothing: it has failed.
   [[nodiscard]] std::optional<std::string> queue_name(std::string_view name);
   /// The queue for a method that needs a permission for it. Null: it has failed.
   [[nodiscard]] std::shared_ptr<model::QueueRecord> usable_queue(std::string_view name,
                                                                  model::Permission permission);
 
-  // ---- exchange_methods.cc -----------------------------------------------------------------------------------------
+  // ---- exchange_methods.cc
+  // -----------------------------------------------------------------------------------------
   void handle_exchange_declare(const amqp::ExchangeDeclare& method);
   void handle_exchange_delete(const amqp::ExchangeDelete& method);
   void handle_exchange_bind(const amqp::ExchangeBind& method);
   void handle_exchange_unbind(const amqp::ExchangeUnbind& method);
 
-  // ---- queue_methods.cc --------------------------------------------------------------------------------------------
+  // ---- queue_methods.cc
+  // --------------------------------------------------------------------------------------------
   void handle_queue_declare(const amqp::QueueDeclare& method);
   void declare_reply_queue(const amqp::QueueDeclare& method, const std::string& name);
   void handle_queue_bind(const amqp::QueueBind& method);
@@ -149,7 +164,8 @@ class Channel {
       std::string_view queue, std::string_view exchange, std::string_view routing_key,
       amqp::FieldTableView arguments);
 
-  // ---- basic_publish.cc --------------------------------------------------------------------------------------------
+  // ---- basic_publish.cc
+  // --------------------------------------------------------------------------------------------
   void handle_publish(std::string_view payload);
   void begin_message();
   bool check_publish(std::string_view exchange, std::string_view routing_key,
@@ -165,7 +181,8 @@ class Channel {
   void hold_publish(const model::Route& route, model::MessagePtr message);
   void return_message(const model::MessagePtr& message);
 
-  // ---- basic_consume.cc --------------------------------------------------------------------------------------------
+  // ---- basic_consume.cc
+  // --------------------------------------------------------------------------------------------
   void handle_qos(const amqp::BasicQos& method);
   void handle_consume(const amqp::BasicConsume& method);
   void consume_replies(const amqp::BasicConsume& method, std::string tag);
@@ -181,7 +198,8 @@ class Channel {
   void send_delivery(const ChannelConsumer& consumer, const model::Deliver& delivery,
                      std::uint64_t tag);
 
-  // ---- basic_settle.cc ---------------------------------------------------------------------------------------------
+  // ---- basic_settle.cc
+  // ---------------------------------------------------------------------------------------------
   void handle_ack(const amqp::BasicAck& method);
   void handle_nack(const amqp::BasicNack& method);
   void handle_reject(const amqp::BasicReject& method);
@@ -195,7 +213,8 @@ class Channel {
   void drop_outstanding(DeliverySource* source, std::size_t count);
   void end_source(DeliverySource* source);
 
-  // ---- confirm_methods.cc, tx_methods.cc ---------------------------------------------------------------------------
+  // ---- confirm_methods.cc, tx_methods.cc
+  // ---------------------------------------------------------------------------
   void handle_confirm_select(const amqp::ConfirmSelect& method);
   void handle_tx_select(const amqp::TxSelect& method);
   void handle_tx_commit(const amqp::TxCommit& method);
@@ -206,7 +225,7 @@ class Channel {
 
   Connection& connection_;
   const std::uint16_t number_;
-  bool closing_ = false;   ///< channel.close was sent
+  bool closing_ = false;  ///< channel.close was sent
   bool released_ = false;
   bool finished_ = false;
   Mode mode_ = Mode::plain;

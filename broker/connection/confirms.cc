@@ -82,18 +82,19 @@ std::size_t Confirms::take_answers(std::vector<Answer>& answers) {
   drop_front();
   sort_if_needed(acked_);
   sort_if_needed(nacked_);
-  const std::uint64_t unconfirmed_cutoff = unconfirmed_ == 0
-                                               ? std::numeric_limits<std::uint64_t>::max()
-                                               : first_number_ + front_;
+  const std::uint64_t unconfirmed_cutoff =
+      unconfirmed_ == 0 ? std::numeric_limits<std::uint64_t>::max() : first_number_ + front_;
   if (acked_.size() == 1) {
     answers.push_back({.number = acked_.front(), .multiple = false, .refused = false});
   } else if (!acked_.empty()) {
-    fold(acked_, nacked_.empty() ? unconfirmed_cutoff : std::min(unconfirmed_cutoff, nacked_.front()),
+    fold(acked_,
+         nacked_.empty() ? unconfirmed_cutoff : std::min(unconfirmed_cutoff, nacked_.front()),
          false, answers);
   }
   if (!nacked_.empty()) {
-    fold(nacked_, acked_.empty() ? unconfirmed_cutoff : std::min(unconfirmed_cutoff, acked_.front()),
-         true, answers);
+    fold(nacked_,
+         acked_.empty() ? unconfirmed_cutoff : std::min(unconfirmed_cutoff, acked_.front()), true,
+         answers);
   }
   acked_.clear();
   nacked_.clear();

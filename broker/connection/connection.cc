@@ -40,7 +40,8 @@ void Connection::set_tls(TlsDescription tls) {
   tls_ = std::make_unique<TlsDescription>(std::move(tls));
 }
 
-// ---- reading -------------------------------------------------------------------------------------------------------
+// ---- reading
+// -------------------------------------------------------------------------------------------------------
 
 bool Connection::is_paused() const {
   if (state_ != State::running) {
@@ -88,7 +89,8 @@ void Connection::receive(std::span<const char> bytes) {
   ++received_count_;
   host_.look_at_clock();
   std::string_view input{bytes.data(), bytes.size()};
-  // What was kept is the beginning of a frame: it gets what it lacks, and the rest is parsed where it lies.
+  // What was kept is the beginning of a frame: it gets what it lacks, and the rest is parsed where
+  // it lies.
   while (!kept_.empty() && !input.empty() && may_parse()) {
     const std::size_t needed = needed_bytes(kept_);
     const std::size_t missing = needed > kept_.size() ? needed - kept_.size() : 0;
@@ -202,7 +204,8 @@ void Connection::handle_on_channel(const amqp::Frame& frame) {
   }
 }
 
-// ---- writing -------------------------------------------------------------------------------------------------------
+// ---- writing
+// -------------------------------------------------------------------------------------------------------
 
 void Connection::send_frame(std::string_view frame) {
   output_.append(frame);
@@ -257,7 +260,8 @@ void Connection::mark_confirms(std::uint16_t channel) {
   mark_dirty();
 }
 
-// ---- waiting -------------------------------------------------------------------------------------------------------
+// ---- waiting
+// -------------------------------------------------------------------------------------------------------
 
 PendingMethod& Connection::wait(PendingMethod pending) {
   LEPUS_ASSERT(!pending_, "while a method waits nothing more is read");
@@ -306,7 +310,8 @@ void Connection::alarm_changed() {
   host_.mark_resumable(*this);
 }
 
-// ---- channels ------------------------------------------------------------------------------------------------------
+// ---- channels
+// ------------------------------------------------------------------------------------------------------
 
 Channel* Connection::find_channel(std::uint16_t number) {
   if (last_channel_ != nullptr && last_channel_->number() == number) [[likely]] {
@@ -345,7 +350,8 @@ bool Connection::client_can(std::string_view capability) const {
   return value && value->type == 't' && value->bytes != std::string_view{"\0", 1};
 }
 
-// ---- for management ------------------------------------------------------------------------------------------------
+// ---- for management
+// ------------------------------------------------------------------------------------------------
 
 model::ConnectionRow Connection::row() const {
   model::ConnectionRow row;

@@ -29,13 +29,14 @@ namespace lepus::connection {
 class Channel;
 class ShardConnections;
 
-/// Who moves a connection's bytes: a socket of the transport, or the in-process client. Told at the end of a turn, once for
-/// however much has changed.
+/// Who moves a connection's bytes: a socket of the transport, or the in-process client. Told at the
+/// end of a turn, once for however much has changed.
 class TransportSession {
  public:
   virtual ~TransportSession() = default;
 
-  /// Look at output(), wants_reading() and socket_wish(). Must not destroy the connection inside the call.
+  /// Look at output(), wants_reading() and socket_wish(). Must not destroy the connection inside
+  /// the call.
   virtual void connection_changed() = 0;
 };
 
@@ -46,16 +47,18 @@ enum class SocketWish {
   close_now,           ///< the peer is gone or silent: don't wait for the output
 };
 
-/// One AMQP connection: bytes in, bytes out. It parses frames, does the handshake and channel 0, and passes the rest to its
-/// channels. Made by ShardConnections::accept() and freed by ShardConnections::remove(); belongs to its shard's thread.
+/// One AMQP connection: bytes in, bytes out. It parses frames, does the handshake and channel 0,
+/// and passes the rest to its channels. Made by ShardConnections::accept() and freed by
+/// ShardConnections::remove(); belongs to its shard's thread.
 ///
-/// Reading: the transport calls receive() with what it read, at most receive_bytes_max at once, and only while
-/// wants_reading(). All of it is taken; what can't be parsed yet (half a frame, or the rest when a synchronous method waits
-/// for its answer) is kept here.
+/// Reading: the transport calls receive() with what it read, at most receive_bytes_max at once, and
+/// only while wants_reading(). All of it is taken; what can't be parsed yet (half a frame, or the
+/// rest when a synchronous method waits for its answer) is kept here.
 class Connection {
  public:
   static constexpr std::size_t receive_bytes_max = 64 * 1024;
-  /// Replies waiting to be written (not deliveries, whose queues count for themselves) above which it is not read.
+  /// Replies waiting to be written (not deliveries, whose queues count for themselves) above which
+  /// it is not read.
   static constexpr std::size_t replies_waiting_bytes_max = 4 * 1024 * 1024;
 
   enum class State {
@@ -66,8 +69,9 @@ class Connection {
     running,
     refusing,        ///< nothing more is read; the socket is closed at the deadline without a frame
     closing,         ///< connection.close was sent, only close-ok counts
-    client_closing,  ///< connection.close has come, close-ok follows when the exclusive queues are gone
-    closed,          ///< nothing more is read or answered; the socket goes when the output is written
+    client_closing,  ///< connection.close has come, close-ok follows when the exclusive queues are
+                     ///< gone
+    closed,  ///< nothing more is read or answered; the socket goes when the output is written
   };
 
   Connection(model::ConnectionId id, ShardConnections& host, PeerDescription peer,
@@ -76,27 +80,38 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // ---- for the transport -----------------------------------------------------------------------------------------
+  // ---- for the transport
+  // -----------------------------------------------------------------------------------------
 
   /// Takes what was read from the socket.
   void receive(std::span<const char> bytes);
   /// Whether the socket is to be read. Falls inside receive() only; rises at the end of a turn.
   [[nodiscard]] bool wants_reading() const;
+
   [[nodiscard]] OutgoingBuffer& output() { return output_; }
+
   /// The first `bytes` octets of output() were written: drops them.
   void output_written(std::size_t bytes);
+
   [[nodiscard]] SocketWish socket_wish() const { return socket_wish_; }
-  /// The socket is closed, by whomever: gives everything back to the queues. Only remove() may follow.
+
+  /// The socket is closed, by whomever: gives everything back to the queues. Only remove() may
+  /// follow.
   void on_socket_closed();
 
   [[nodiscard]] model::ConnectionId id() const { return id_; }
+
   [[nodiscard]] State state() const { return state_; }
+
   [[nodiscard]] const PeerDescription& peer() const { return peer_; }
+
   [[nodiscard]] const std::string& user() const { return user_; }
+
   [[nodiscard]] const std::string& vhost() const;
   void set_tls(TlsDescription tls);
 
-  // ---- for ShardConnections --------------------------------------------------------------------------------------
+  // ---- for ShardConnections
+  // --------------------------------------------------------------------------------------
 
   /// Sends connection.close with class and method 0, as for 320 CONNECTION_FORCED.
   void close(amqp::ReplyCode code, std::string_view text);
@@ -112,22 +127,30 @@ class Connection {
   [[nodiscard]] Channel* find_channel(std::uint16_t number);
   /// Skips the handshake: for the in-process client.
   void open_directly(std::string user, std::unique_ptr<model::Access> access);
+
   [[nodiscard]] bool is_direct() const { return is_direct_; }
+
   void start_handshake_timeout();
   [[nodiscard]] model::ConnectionRow row() const;
   void append_rows(std::vector<model::ChannelRow>& rows) const;
   void append_rows(std::vector<model::ConsumerRow>& rows) const;
   void add_counters(model::MessageCounters& total) const;
+
   void set_transport(TransportSession* transport) { transport_ = transport; }
+
   [[nodiscard]] TransportSession* transport() const { return transport_; }
+
   /// Answers to the deletion of exclusive queues come with channel 0 and this serial.
   static constexpr std::uint64_t exclusive_delete_serial = UINT64_MAX;
   void exclusive_queue_deleted();
 
-  // ---- for channels and the handshake ----------------------------------------------------------------------------
+  // ---- for channels and the handshake
+  // ----------------------------------------------------------------------------
 
   [[nodiscard]] ShardConnections& host() { return host_; }
+
   [[nodiscard]] const model::Access& access() const { return *access_; }
+
   [[nodiscard]] std::uint32_t frame_max_bytes() const { return frame_max_bytes_; }
 
   /// Appends the method to the output.
@@ -145,13 +168,16 @@ class Connection {
   void fail(amqp::ProtocolError error);
   /// A method waits for an answer: the connection is not read until it is there.
   PendingMethod& wait(PendingMethod pending);
+
   [[nodiscard]] PendingMethod* pending() { return pending_ ? &*pending_ : nullptr; }
+
   /// The pending method with that serial; null if the answer is late.
   [[nodiscard]] PendingMethod* pending(const model::RequestId& request);
   /// The pending method is answered.
   PendingMethod finish_pending();
   /// Appends a whole frame (or nothing) to the output.
   void send_frame(std::string_view frame);
+
   /// A delivery of that owner's queue was appended to the output.
   void note_delivery(model::ShardIndex owner, std::uint64_t cost) {
     output_.end_delivery(cost);
@@ -161,8 +187,10 @@ class Connection {
     delivered_.back().cost += cost;
     mark_dirty();
   }
+
   /// A message was published to that owner: it may make the connection wait.
   void note_published_to(model::ShardIndex owner) { published_to_ |= std::uint64_t{1} << owner; }
+
   /// A publish came: blocks under an alarm.
   void note_publish();
   void add_exclusive_queue(std::shared_ptr<model::QueueRecord> queue);
@@ -170,13 +198,16 @@ class Connection {
   void remove_channel(std::uint16_t number);
   /// The client's capability of that name.
   [[nodiscard]] bool client_can(std::string_view capability) const;
+
   [[nodiscard]] bool wants_cancel_notify() const { return consumer_cancel_notify_; }
+
   /// The transport is told at the end of the turn.
   void mark_dirty() {
     if (!dirty_) {
       add_to_dirty();
     }
   }
+
   /// The channel has confirms to write at the end of the turn.
   void mark_confirms(std::uint16_t channel);
 
@@ -226,8 +257,8 @@ class Connection {
   SocketWish socket_wish_ = SocketWish::keep;
   bool dirty_ = false;      ///< in the host's list
   bool resumable_ = false;  ///< in the host's list
-  bool gone_ = false;  ///< on_socket_closed() was called
-  bool counted_ = false;  ///< in ConnectionCounts
+  bool gone_ = false;       ///< on_socket_closed() was called
+  bool counted_ = false;    ///< in ConnectionCounts
   bool is_direct_ = false;
   bool input_refused_ = false;  ///< a frame error: nothing more is read, not even close-ok
 

@@ -16,8 +16,8 @@ namespace {
 constexpr std::int64_t refusal_ms = 3000;
 /// How long close-ok is waited for at most.
 constexpr std::int64_t close_timeout_ms_max = 30000;
-/// How long a client that got close-ok has to close the socket itself: some take the end of the stream for an error when it
-/// comes together with close-ok.
+/// How long a client that got close-ok has to close the socket itself: some take the end of the
+/// stream for an error when it comes together with close-ok.
 constexpr std::int64_t linger_ms = 250;
 /// Frames of the in-process client cost nothing to cut, so they may be large.
 constexpr std::uint32_t direct_frame_max_bytes = 131072;
@@ -69,7 +69,8 @@ void Connection::refuse_channel_zero_method(std::string_view payload) {
 void Connection::open_channel(const amqp::Frame& frame) {
   if (frame.type != amqp::FrameType::method) {
     fail({amqp::ReplyCode::unexpected_frame,
-          "expected method frame, got non method frame instead", {}});
+          "expected method frame, got non method frame instead",
+          {}});
     return;
   }
   const amqp::MethodId id = amqp::peek_method_id(frame.payload);
@@ -100,7 +101,8 @@ void Connection::open_channel(const amqp::Frame& frame) {
   send(number, amqp::ChannelOpenOk{});
 }
 
-// ---- errors --------------------------------------------------------------------------------------------------------
+// ---- errors
+// --------------------------------------------------------------------------------------------------------
 
 // By value: the error may belong to a channel that is released here.
 void Connection::fail(amqp::ProtocolError error) {
@@ -132,7 +134,7 @@ void Connection::send_close(const amqp::ProtocolError& error) {
                                 .failing_method_id = error.method.method_id});
   state_ = State::closing;
   const std::int64_t heartbeat_ms = std::int64_t{heartbeat_s_} * 1000;
-  schedule_deadline(input_refused_ ? refusal_ms
+  schedule_deadline(input_refused_     ? refusal_ms
                     : heartbeat_ms > 0 ? std::min(heartbeat_ms, close_timeout_ms_max)
                                        : close_timeout_ms_max);
 }
@@ -164,7 +166,8 @@ void Connection::refuse_silently() {
   schedule_deadline(refusal_ms);
 }
 
-// ---- the end -------------------------------------------------------------------------------------------------------
+// ---- the end
+// -------------------------------------------------------------------------------------------------------
 
 /// After connection.close from either side only close-ok counts, and a close is answered.
 void Connection::handle_closing(const amqp::Frame& frame) {
@@ -250,7 +253,8 @@ void Connection::on_socket_closed() {
   }
 }
 
-// ---- time ----------------------------------------------------------------------------------------------------------
+// ---- time
+// ----------------------------------------------------------------------------------------------------------
 
 void Connection::schedule_deadline(std::int64_t after_ms) {
   deadline_ms_ = host_.clock().steady_ms() + after_ms;

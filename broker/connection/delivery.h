@@ -17,7 +17,8 @@ inline constexpr std::size_t referenced_body_bytes_min = 8 * 1024;
 void append_body_references(OutgoingBuffer& output, std::uint16_t channel,
                             const model::MessagePtr& message, std::uint32_t frame_max_bytes);
 
-/// Appends a method with the message as its content (basic.deliver, get-ok, return). Small bodies are written in one pass.
+/// Appends a method with the message as its content (basic.deliver, get-ok, return). Small bodies
+/// are written in one pass.
 /// @param properties  the message's, or changed ones
 template <typename Method>
 void append_content(OutgoingBuffer& output, std::uint16_t channel, const Method& method,

@@ -28,7 +28,9 @@ DirectConnection::DirectConnection(ShardConnections& host, Connection& connectio
   connection.set_transport(this);
 }
 
-DirectConnection::~DirectConnection() { host_.remove(*connection_); }
+DirectConnection::~DirectConnection() {
+  host_.remove(*connection_);
+}
 
 void DirectConnection::open_channel() {
   std::string frames;
@@ -42,11 +44,10 @@ void DirectConnection::publish(std::string_view exchange, std::string_view routi
                                std::string_view properties, std::string_view body,
                                Handler handler) {
   std::string frames;
-  amqp::append_content(frames, amqp::ChannelNumber{channel_number},
-                       amqp::BasicPublish{.exchange = exchange,
-                                          .routing_key = routing_key,
-                                          .mandatory = true},
-                       properties, body, connection_->frame_max_bytes());
+  amqp::append_content(
+      frames, amqp::ChannelNumber{channel_number},
+      amqp::BasicPublish{.exchange = exchange, .routing_key = routing_key, .mandatory = true},
+      properties, body, connection_->frame_max_bytes());
   enqueue({std::move(frames), std::move(handler), true});
 }
 

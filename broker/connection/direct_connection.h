@@ -22,7 +22,8 @@ class ShardConnections;
 struct DirectAnswer {
   /// The method failed: the code, and the text as of channel.close without the code's name.
   std::optional<model::ProtocolError> error;
-  /// The payload of the answering method (for amqp::decode_method), e.g. of queue.declare-ok; empty after an error.
+  /// The payload of the answering method (for amqp::decode_method), e.g. of queue.declare-ok; empty
+  /// after an error.
   std::string method;
   /// Of basic.get-ok.
   std::string properties;
@@ -33,14 +34,16 @@ struct DirectAnswer {
   bool refused = false;
 };
 
-/// A client inside the broker, for management: a connection with one channel (in confirm mode) on which AMQP methods are
-/// executed, with exactly the checks and texts that clients get. A channel error ends the method, not the client. Lives on
-/// its shard's thread; handlers are called from ShardConnections::end_turn(), in the order of the calls.
+/// A client inside the broker, for management: a connection with one channel (in confirm mode) on
+/// which AMQP methods are executed, with exactly the checks and texts that clients get. A channel
+/// error ends the method, not the client. Lives on its shard's thread; handlers are called from
+/// ShardConnections::end_turn(), in the order of the calls.
 class DirectConnection final : public TransportSession {
  public:
   using Handler = std::function<void(DirectAnswer&&)>;
 
-  /// @param user  already authenticated. Fails like connection.open if the user may not use the vhost.
+  /// @param user  already authenticated. Fails like connection.open if the user may not use the
+  /// vhost.
   static model::Checked<std::unique_ptr<DirectConnection>> open(ShardConnections& host,
                                                                 const std::string& user,
                                                                 const std::string& vhost);
@@ -66,7 +69,8 @@ class DirectConnection final : public TransportSession {
     enqueue({std::move(frames), nullptr, false});
   }
 
-  /// Executes a method given as its frame on channel 1. Without a handler: one that is never answered.
+  /// Executes a method given as its frame on channel 1. Without a handler: one that is never
+  /// answered.
   void execute_frame(std::string frame, Handler handler) {
     const bool is_answered = handler != nullptr;
     enqueue({std::move(frame), std::move(handler), is_answered});

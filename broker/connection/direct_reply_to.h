@@ -14,7 +14,8 @@ inline constexpr std::string_view reply_to_queue = "amq.rabbitmq.reply-to";
 /// What the names begin with that responders see.
 inline constexpr std::string_view reply_to_prefix = "amq.rabbitmq.reply-to.";
 
-/// Where a direct reply goes. The key is random, so that a name can't be guessed and doesn't outlive its consumer.
+/// Where a direct reply goes. The key is random, so that a name can't be guessed and doesn't
+/// outlive its consumer.
 struct ReplyAddress {
   model::ChannelRef channel;
   std::uint64_t key = 0;

@@ -2,7 +2,8 @@
 #include "broker/connection/shard_connections.h"
 #include "broker/model/names.h"
 
-// exchange.declare, delete, bind and unbind. The topology makes the checks; here are names and answers.
+// exchange.declare, delete, bind and unbind. The topology makes the checks; here are names and
+// answers.
 
 namespace lepus::connection {
 
@@ -46,8 +47,7 @@ void Channel::handle_exchange_delete(const amqp::ExchangeDelete& method) {
 }
 
 void Channel::handle_exchange_bind(const amqp::ExchangeBind& method) {
-  const auto ticket =
-      host().topology().bind(access(), exchange_binding(method), connection_.id());
+  const auto ticket = host().topology().bind(access(), exchange_binding(method), connection_.id());
   if (!ticket) {
     fail(ticket.error());
     return;

@@ -19,12 +19,12 @@ bool is_within(std::uint32_t value, std::uint32_t smallest, std::uint32_t larges
 
 void Handshake::start(Connection& connection) {
   connection.state_ = Connection::State::awaiting_start_ok;
-  connection.send(
-      0, amqp::ConnectionStart{.version_major = 0,
-                               .version_minor = 9,
-                               .server_properties = {connection.host_.server_properties()},
-                               .mechanisms = {sasl_mechanisms},
-                               .locales = {"en_US"}});
+  connection.send(0,
+                  amqp::ConnectionStart{.version_major = 0,
+                                        .version_minor = 9,
+                                        .server_properties = {connection.host_.server_properties()},
+                                        .mechanisms = {sasl_mechanisms},
+                                        .locales = {"en_US"}});
 }
 
 void Handshake::handle(Connection& connection, const amqp::Frame& frame) {
@@ -134,8 +134,7 @@ void Handshake::handle_open(Connection& connection, const amqp::ConnectionOpen& 
   if (described && described->max_connections && *described->max_connections >= 0 &&
       host.counts().connections_of_vhost(vhost) >= *described->max_connections) {
     refuse("access to vhost '" + std::string{vhost} + "' refused for user '" + user +
-           "': connection limit (" + std::to_string(*described->max_connections) +
-           ") is reached");
+           "': connection limit (" + std::to_string(*described->max_connections) + ") is reached");
     return;
   }
   const auto limits = host.topology().find_user(user);

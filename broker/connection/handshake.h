@@ -8,8 +8,8 @@ namespace lepus::connection {
 
 class Connection;
 
-/// The way from the protocol header to connection.open-ok. Until tune-ok RabbitMQ answers mistakes with silence: the socket
-/// is closed after 3 s without a frame.
+/// The way from the protocol header to connection.open-ok. Until tune-ok RabbitMQ answers mistakes
+/// with silence: the socket is closed after 3 s without a frame.
 class Handshake {
  public:
   /// The protocol header has come: connection.start.

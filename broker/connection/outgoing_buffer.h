@@ -12,11 +12,12 @@
 
 namespace lepus::connection {
 
-/// Spare blocks of one shard, so that busy connections do not allocate theirs again and again. Outlives its buffers.
+/// Spare blocks of one shard, so that busy connections do not allocate theirs again and again.
+/// Outlives its buffers.
 class BlockPool {
  public:
-  /// A buffer begins with a small block (many connections may have a little to write at the same time) and goes on with
-  /// large ones.
+  /// A buffer begins with a small block (many connections may have a little to write at the same
+  /// time) and goes on with large ones.
   static constexpr std::size_t small_block_bytes = 4 * 1024;
   static constexpr std::size_t large_block_bytes = 32 * 1024;
   static constexpr std::size_t small_blocks_kept_max = 256;
@@ -30,16 +31,20 @@ class BlockPool {
   std::vector<std::unique_ptr<char[]>> large_;
 };
 
-/// The octets that wait to be written to one socket: blocks of memory, and between them parts of messages that are
-/// referenced instead of copied. Empty, it holds no block. Belongs to its connection's thread.
+/// The octets that wait to be written to one socket: blocks of memory, and between them parts of
+/// messages that are referenced instead of copied. Empty, it holds no block. Belongs to its
+/// connection's thread.
 class OutgoingBuffer {
  public:
   explicit OutgoingBuffer(BlockPool& pool) : pool_(&pool) {}
+
   ~OutgoingBuffer() { clear(); }
+
   OutgoingBuffer(const OutgoingBuffer&) = delete;
   OutgoingBuffer& operator=(const OutgoingBuffer&) = delete;
 
-  // ---- for the protocol ------------------------------------------------------------------------------------------
+  // ---- for the protocol
+  // ------------------------------------------------------------------------------------------
 
   /// Room for `bytes` octets in a row, to be followed by commit(). Valid until the next call.
   [[nodiscard]] char* reserve(std::size_t bytes) {
@@ -62,29 +67,34 @@ class OutgoingBuffer {
   /// Refers to a part of the message, which is kept until it is written.
   void append_reference(const model::MessagePtr& message, std::string_view part);
 
-  /// A delivery ended here: its cost is reported by take_drained_cost() once everything up to here was written.
+  /// A delivery ended here: its cost is reported by take_drained_cost() once everything up to here
+  /// was written.
   void end_delivery(std::uint64_t cost) {
     segments_.back().delivery_cost += cost;
     waiting_cost_ += cost;
   }
 
-  // ---- for the transport -----------------------------------------------------------------------------------------
+  // ---- for the transport
+  // -----------------------------------------------------------------------------------------
 
   [[nodiscard]] bool empty() const { return size_bytes_ == 0; }
+
   [[nodiscard]] std::size_t size_bytes() const { return size_bytes_; }
 
-  /// Fills `pieces` with what comes first, for one writev. The octets stay where they are until consume() passes them, also
-  /// when more is appended meanwhile.
+  /// Fills `pieces` with what comes first, for one writev. The octets stay where they are until
+  /// consume() passes them, also when more is appended meanwhile.
   /// @return how many pieces were filled.
   [[nodiscard]] std::size_t gather(std::span<std::span<const char>> pieces) const;
 
-  /// The first `bytes` octets were written. (A connection's output is consumed by Connection::output_written().)
+  /// The first `bytes` octets were written. (A connection's output is consumed by
+  /// Connection::output_written().)
   void consume(std::size_t bytes);
 
   /// Drops everything; its deliveries count as drained.
   void clear();
 
-  // ---- for the output window -------------------------------------------------------------------------------------
+  // ---- for the output window
+  // -------------------------------------------------------------------------------------
 
   /// Cost of deliveries that are still in here.
   [[nodiscard]] std::uint64_t waiting_cost() const { return waiting_cost_; }
@@ -98,7 +108,8 @@ class OutgoingBuffer {
     std::size_t block_bytes = 0;
     model::MessagePtr message;    ///< of a reference
     const char* begin = nullptr;  ///< first octet not yet written
-    const char* end = nullptr;    ///< of the last segment, if it is a block, write_position_ counts instead
+    const char* end =
+        nullptr;  ///< of the last segment, if it is a block, write_position_ counts instead
     std::uint64_t delivery_cost = 0;
   };
 

@@ -11,8 +11,8 @@
 
 namespace lepus::connection {
 
-/// A synchronous method that waits for a queue's owner or for the topology's log. While there is one the connection is not
-/// read, so a connection has at most one.
+/// A synchronous method that waits for a queue's owner or for the topology's log. While there is
+/// one the connection is not read, so a connection has at most one.
 struct PendingMethod {
   enum class Kind {
     reply,          ///< `reply` is sent when the topology's log is committed
@@ -28,14 +28,14 @@ struct PendingMethod {
   Kind kind = Kind::reply;
   std::uint64_t serial = 0;
   std::uint16_t channel = 0;
-  std::uint16_t class_id = 0;   ///< of the method, for errors
+  std::uint16_t class_id = 0;  ///< of the method, for errors
   std::uint16_t method_id = 0;
   bool no_wait = false;
   bool no_ack = false;
   bool awaits_log = false;
-  bool awaits_answer = false;   ///< counts, a message, …
-  std::string reply;            ///< a whole frame; empty with no-wait
-  std::string tag;              ///< of the consumer
+  bool awaits_answer = false;  ///< counts, a message, …
+  std::string reply;           ///< a whole frame; empty with no-wait
+  std::string tag;             ///< of the consumer
   model::ConsumerId consumer = model::ConsumerId::none;
   std::shared_ptr<model::QueueRecord> queue;
   std::uint64_t message_count = 0;

@@ -10,18 +10,22 @@
 
 namespace lepus::connection {
 
-/// The limit of basic.qos global=true: one number of unacked deliveries for all consumers of a channel. Their queues deliver
-/// against tokens: a queue asks when it has a message, gets some, and gives back what it has no use for. A token is either
-/// available here, with a queue, or spent on a delivery that isn't settled.
+/// The limit of basic.qos global=true: one number of unacked deliveries for all consumers of a
+/// channel. Their queues deliver against tokens: a queue asks when it has a message, gets some, and
+/// gives back what it has no use for. A token is either available here, with a queue, or spent on a
+/// delivery that isn't settled.
 class ChannelPrefetch {
  public:
   /// 0: no limit. What queues hold counts as given back: they are told that the limit has changed.
   void set_limit(std::uint16_t limit);
+
   [[nodiscard]] std::uint16_t limit() const { return limit_; }
+
   [[nodiscard]] bool is_limited() const { return limit_ != 0; }
 
   /// A consumer that acknowledges got a message (whether or not there is a limit).
   void delivered(model::ConsumerId consumer);
+
   /// So many deliveries of consumers were settled.
   void settled(std::size_t count) { unacked_ -= count; }
 
@@ -30,14 +34,14 @@ class ChannelPrefetch {
   /// The consumer ended: its tokens are free.
   void ended(model::ConsumerId consumer);
 
-  /// Calls `grant(consumer, count)` for each consumer that waits, in the order in which they asked, as far as tokens are
-  /// available: evenly, so that one full queue doesn't take all.
+  /// Calls `grant(consumer, count)` for each consumer that waits, in the order in which they asked,
+  /// as far as tokens are available: evenly, so that one full queue doesn't take all.
   template <typename Grant>
   void distribute(Grant&& grant) {
     while (is_limited() && !waiting_.empty() && available() != 0) {
       const model::ConsumerId consumer = waiting_.front();
-      const auto share = static_cast<std::uint32_t>(
-          (available() + waiting_.size() - 1) / waiting_.size());
+      const auto share =
+          static_cast<std::uint32_t>((available() + waiting_.size() - 1) / waiting_.size());
       waiting_.erase(waiting_.begin());
       held_[consumer] += share;
       held_count_ += share;

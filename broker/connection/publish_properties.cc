@@ -13,7 +13,9 @@ namespace {
 /// 10 years of 365 days.
 constexpr std::uint64_t expiration_max_ms = 315'360'000'000;
 
-bool is_digit(char octet) { return octet >= '0' && octet <= '9'; }
+bool is_digit(char octet) {
+  return octet >= '0' && octet <= '9';
+}
 
 model::ProtocolError invalid_expiration(std::string_view expiration, const std::string& why) {
   return {amqp::ReplyCode::precondition_failed,
@@ -41,7 +43,8 @@ model::Checked<std::uint64_t> parse_expiration(std::string_view expiration) {
     rest.remove_prefix(1);
   }
   const auto digits_end = std::find_if_not(rest.begin(), rest.end(), is_digit);
-  const std::string_view digits = rest.substr(0, static_cast<std::size_t>(digits_end - rest.begin()));
+  const std::string_view digits =
+      rest.substr(0, static_cast<std::size_t>(digits_end - rest.begin()));
   rest.remove_prefix(digits.size());
   if (digits.empty()) {
     return invalid_expiration(expiration, "no_integer");
@@ -50,7 +53,8 @@ model::Checked<std::uint64_t> parse_expiration(std::string_view expiration) {
     return invalid_expiration(expiration, "{leftover_string," + quoted_string(rest) + "}");
   }
   // Leading zeros are not part of the number as it is printed.
-  const std::string_view number = digits.substr(std::min(digits.find_first_not_of('0'), digits.size() - 1));
+  const std::string_view number =
+      digits.substr(std::min(digits.find_first_not_of('0'), digits.size() - 1));
   std::uint64_t value_ms = 0;
   const auto [end, error] = std::from_chars(number.begin(), number.end(), value_ms);
   const bool too_large = error != std::errc{} || value_ms > expiration_max_ms;

@@ -19,8 +19,8 @@ namespace lepus::connection {
 /// 406 "invalid message: {unacceptable_type_in_header,"CC",longstr}" if CC or BCC is no array.
 [[nodiscard]] std::optional<model::ProtocolError> check_extra_keys(amqp::FieldTableView headers);
 
-/// Property bytes with changes that the broker makes at publish: without the header BCC, and with another reply_to if one
-/// is given. The bytes are valid.
+/// Property bytes with changes that the broker makes at publish: without the header BCC, and with
+/// another reply_to if one is given. The bytes are valid.
 [[nodiscard]] std::string rewrite_properties(std::string_view properties,
                                              std::optional<std::string_view> reply_to);
 

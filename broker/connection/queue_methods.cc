@@ -12,15 +12,15 @@ void Channel::handle_queue_declare(const amqp::QueueDeclare& method) {
     declare_reply_queue(method, name);
     return;
   }
-  const auto declared = host().topology().declare_queue(
-      access(), {.name = name,
-                 .passive = method.passive,
-                 .durable = method.durable,
-                 .exclusive = method.exclusive,
-                 .auto_delete = method.auto_delete,
-                 .arguments = method.arguments.decode(),
-                 .connection = connection_.id(),
-                 .shard = host().index()});
+  const auto declared =
+      host().topology().declare_queue(access(), {.name = name,
+                                                 .passive = method.passive,
+                                                 .durable = method.durable,
+                                                 .exclusive = method.exclusive,
+                                                 .auto_delete = method.auto_delete,
+                                                 .arguments = method.arguments.decode(),
+                                                 .connection = connection_.id(),
+                                                 .shard = host().index()});
   if (!declared) {
     fail(declared.error());
     return;
@@ -80,7 +80,8 @@ void Channel::declare_reply_queue(const amqp::QueueDeclare& method, const std::s
   }
 }
 
-/// An empty queue name stands for the last declared queue, and with an empty routing key for that as well.
+/// An empty queue name stands for the last declared queue, and with an empty routing key for that
+/// as well.
 std::optional<model::BindingDescription> Channel::queue_binding(std::string_view queue,
                                                                 std::string_view exchange,
                                                                 std::string_view routing_key,

@@ -14,7 +14,8 @@ struct Credentials {
   std::string password;
 };
 
-/// What a connection.start-ok claims; nothing if the mechanism isn't offered or the response is malformed.
+/// What a connection.start-ok claims; nothing if the mechanism isn't offered or the response is
+/// malformed.
 [[nodiscard]] std::optional<Credentials> parse_sasl_response(std::string_view mechanism,
                                                              std::string_view response);
 

@@ -6,10 +6,14 @@ namespace lepus::connection {
 
 std::string encode_server_properties(const ConnectionSettings& settings) {
   const amqp::FieldTable capabilities{
-      {"publisher_confirms", true},     {"exchange_exchange_bindings", true},
-      {"basic.nack", true},             {"consumer_cancel_notify", true},
-      {"connection.blocked", true},     {"consumer_priorities", true},
-      {"authentication_failure_close", true}, {"per_consumer_qos", true},
+      {"publisher_confirms", true},
+      {"exchange_exchange_bindings", true},
+      {"basic.nack", true},
+      {"consumer_cancel_notify", true},
+      {"connection.blocked", true},
+      {"consumer_priorities", true},
+      {"authentication_failure_close", true},
+      {"per_consumer_qos", true},
       {"direct_reply_to", true},
   };
   const amqp::FieldTable properties{

@@ -18,7 +18,8 @@ ShardConnections::ShardConnections(const ShardConnectionsEnvironment& environmen
 
 ShardConnections::~ShardConnections() = default;
 
-// ---- for the transport ---------------------------------------------------------------------------------------------
+// ---- for the transport
+// ---------------------------------------------------------------------------------------------
 
 Connection& ShardConnections::accept(PeerDescription peer, TransportSession* transport) {
   const std::uint64_t serial = next_connection_++;
@@ -133,7 +134,9 @@ model::ConsumerId ShardConnections::next_consumer_id() {
   return model::ConsumerId{std::uint64_t{environment_.index} << serial_bits | next_consumer_++};
 }
 
-void ShardConnections::mark_dirty(Connection& connection) { dirty_.push_back(&connection); }
+void ShardConnections::mark_dirty(Connection& connection) {
+  dirty_.push_back(&connection);
+}
 
 void ShardConnections::mark_resumable(Connection& connection) {
   if (!connection.resumable_) {
@@ -142,7 +145,8 @@ void ShardConnections::mark_resumable(Connection& connection) {
   }
 }
 
-// ---- for management ------------------------------------------------------------------------------------------------
+// ---- for management
+// ------------------------------------------------------------------------------------------------
 
 Connection* ShardConnections::find(model::ConnectionId id) {
   if (last_ != nullptr && last_->id() == id) [[likely]] {
@@ -187,7 +191,8 @@ model::MessageCounters ShardConnections::total_counters() const {
   return total;
 }
 
-// ---- what queues tell ----------------------------------------------------------------------------------------------
+// ---- what queues tell
+// ----------------------------------------------------------------------------------------------
 
 Channel* ShardConnections::find_channel(const model::ChannelRef& channel) {
   Connection* connection = find(channel.connection);
@@ -269,7 +274,8 @@ void ShardConnections::got(model::Got&& answer) {
   if (PendingMethod* pending = find_pending(answer.request, channel)) {
     channel->got(*pending, std::move(answer));
   } else if (answer.message) {
-    // The channel is gone; without no-ack the message waits for its ack. (With it the queue knows no such delivery.)
+    // The channel is gone; without no-ack the message waits for its ack. (With it the queue knows
+    // no such delivery.)
     undeliverable_.push_back({answer.queue, model::ConsumerId::none,
                               answer.request.channel.connection, answer.place, 0, answer.no_ack});
   }

@@ -38,11 +38,14 @@ struct ShardConnectionsEnvironment {
   std::function<std::uint64_t()> random_number;
 };
 
-/// The connections of one shard, and what the shard's queues (and other shards') tell them. Belongs to the shard's thread.
+/// The connections of one shard, and what the shard's queues (and other shards') tell them. Belongs
+/// to the shard's thread.
 ///
 /// A turn of the shard's loop:
-///   1. sockets: Connection::receive(), output_written(); mailboxes: Shard::receive(); now and then tick();
-///   2. resume(), Shard::end_turn(), end_turn(), which tells the transport of each connection that changed;
+///   1. sockets: Connection::receive(), output_written(); mailboxes: Shard::receive(); now and then
+///   tick();
+///   2. resume(), Shard::end_turn(), end_turn(), which tells the transport of each connection that
+///   changed;
 ///   3. not to sleep while has_pending_work().
 class ShardConnections final : public model::ConnectionHost {
  public:
@@ -52,11 +55,13 @@ class ShardConnections final : public model::ConnectionHost {
   /// The shard is made with this host, so it comes afterwards; before the first connection.
   void set_shard(model::Shard& shard) { shard_ = &shard; }
 
-  // ---- for the transport -----------------------------------------------------------------------------------------
+  // ---- for the transport
+  // -----------------------------------------------------------------------------------------
 
   /// A new connection; `transport` outlives it (null: nobody is told of changes).
   Connection& accept(PeerDescription peer, TransportSession* transport);
-  /// Frees the connection, after on_socket_closed() if it wasn't called. Not inside connection_changed().
+  /// Frees the connection, after on_socket_closed() if it wasn't called. Not inside
+  /// connection_changed().
   void remove(Connection& connection);
   /// Lets paused connections go on whose answers have come.
   void resume();
@@ -67,11 +72,14 @@ class ShardConnections final : public model::ConnectionHost {
   /// When tick() has something to do next (steady clock), or Connection::never_ms.
   [[nodiscard]] std::int64_t next_tick_ms() const;
   void set_alarm(bool memory, bool disk);
-  /// connection.close 320 with this text to all, e.g. "broker forced connection closure with reason 'shutdown'".
+  /// connection.close 320 with this text to all, e.g. "broker forced connection closure with reason
+  /// 'shutdown'".
   void close_all(std::string_view text);
+
   [[nodiscard]] std::size_t connection_count() const { return connections_.size(); }
 
-  // ---- for management, on this shard's thread --------------------------------------------------------------------
+  // ---- for management, on this shard's thread
+  // --------------------------------------------------------------------
 
   [[nodiscard]] Connection* find(model::ConnectionId id);
   void append_rows(std::vector<model::ConnectionRow>& rows) const;
@@ -80,7 +88,8 @@ class ShardConnections final : public model::ConnectionHost {
   /// Of all channels that ever were on this shard; never falls.
   [[nodiscard]] model::MessageCounters total_counters() const;
 
-  // ---- model::ConnectionHost -------------------------------------------------------------------------------------
+  // ---- model::ConnectionHost
+  // -------------------------------------------------------------------------------------
 
   void deliver(model::Deliver&& delivery) override;
   void confirmed(model::Confirmed&& confirmed) override;
@@ -95,38 +104,60 @@ class ShardConnections final : public model::ConnectionHost {
   void close_connection(model::CloseConnection&& request) override;
   void owner_congested(model::OwnerCongested&& notice) override;
 
-  // ---- for connections and channels ------------------------------------------------------------------------------
+  // ---- for connections and channels
+  // ------------------------------------------------------------------------------
 
   [[nodiscard]] model::Shard& shard() { return *shard_; }
+
   [[nodiscard]] model::Topology& topology() { return *environment_.topology; }
+
   [[nodiscard]] model::RouteCache& routes() { return routes_; }
+
   [[nodiscard]] model::ReplyConsumers& reply_consumers() { return *environment_.reply_consumers; }
+
   [[nodiscard]] const Clock& clock() const { return *environment_.clock; }
+
   [[nodiscard]] const ConnectionSettings& settings() const { return *environment_.settings; }
+
   [[nodiscard]] model::ShardIndex index() const { return environment_.index; }
+
   [[nodiscard]] std::uint32_t shard_count() const { return environment_.shard_count; }
+
   [[nodiscard]] BlockPool& block_pool() { return pool_; }
+
   /// Owners that take no more for now, as bits.
   [[nodiscard]] std::uint64_t congested_owners() const { return congested_owners_; }
+
   [[nodiscard]] bool alarm() const { return memory_alarm_ || disk_alarm_; }
+
   /// connection.blocked's reason.
   [[nodiscard]] std::string_view alarm_reason() const;
   [[nodiscard]] model::ConsumerId next_consumer_id();
-  /// The clock as of the last look (each read from a socket looks): wall clock, and steady clock in seconds.
+
+  /// The clock as of the last look (each read from a socket looks): wall clock, and steady clock in
+  /// seconds.
   [[nodiscard]] std::int64_t wall_ms() const { return wall_ms_; }
+
   [[nodiscard]] std::uint32_t steady_s() const { return steady_s_; }
+
   void look_at_clock();
   /// Not to be guessed by clients.
   [[nodiscard]] std::uint64_t random_number();
+
   /// Room for send_confirms(), used within one call.
   [[nodiscard]] std::vector<Confirms::Answer>& confirm_answers() { return confirm_answers_; }
+
   /// @return false if the requester is gone; for those of this shard.
   bool deliver_reply(const ReplyAddress& address, const model::MessagePtr& message);
+
   [[nodiscard]] model::ConnectionCounts& counts() { return *environment_.counts; }
+
   /// connection.start's server_properties, encoded.
   [[nodiscard]] const std::string& server_properties() const { return server_properties_; }
+
   /// Counters of a channel that goes.
   void add_to_totals(const model::MessageCounters& counters) { closed_channels_ += counters; }
+
   void mark_dirty(Connection& connection);
   void mark_resumable(Connection& connection);
   void schedule(Connection& connection, std::int64_t at_ms);
@@ -163,8 +194,8 @@ class ShardConnections final : public model::ConnectionHost {
   std::uint32_t steady_s_ = 0;
   std::vector<Confirms::Answer> confirm_answers_;
 
-  /// Deliveries whose consumer was gone when they came; given back at the end of the turn, since a queue that is just
-  /// delivering can't be called.
+  /// Deliveries whose consumer was gone when they came; given back at the end of the turn, since a
+  /// queue that is just delivering can't be called.
   struct Undeliverable {
     model::QueueId queue{};
     model::ConsumerId consumer = model::ConsumerId::none;
@@ -173,6 +204,7 @@ class ShardConnections final : public model::ConnectionHost {
     std::uint64_t window_cost = 0;  ///< 0: it came by basic.get
     bool no_ack = false;
   };
+
   std::vector<Undeliverable> undeliverable_;
   void give_back_undeliverable();
 };

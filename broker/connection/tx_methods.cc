@@ -1,8 +1,9 @@
 #include "broker/connection/channel.h"
 #include "broker/connection/shard_connections.h"
 
-// tx.select, commit and rollback. Publishes are checked and routed when they come and go to their queues at the commit;
-// settlements leave the list of unacked deliveries when they come, and a rollback puts them back.
+// tx.select, commit and rollback. Publishes are checked and routed when they come and go to their
+// queues at the commit; settlements leave the list of unacked deliveries when they come, and a
+// rollback puts them back.
 
 namespace lepus::connection {
 

@@ -113,7 +113,8 @@ void Unacked::drop_front_holes() {
 }
 
 void Unacked::close_holes() {
-  std::erase_if(entries_, [](const UnackedDelivery& delivery) { return delivery.source == nullptr; });
+  std::erase_if(entries_,
+                [](const UnackedDelivery& delivery) { return delivery.source == nullptr; });
   first_ = 0;
   LEPUS_ASSERT(entries_.size() == count_, "every entry is a hole or counted");
 }

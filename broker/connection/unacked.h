@@ -10,8 +10,8 @@
 
 namespace lepus::connection {
 
-/// Where deliveries of a channel come from: a consumer, or basic.get on a queue. Lives as long as its consumer or one of
-/// its deliveries that isn't settled.
+/// Where deliveries of a channel come from: a consumer, or basic.get on a queue. Lives as long as
+/// its consumer or one of its deliveries that isn't settled.
 struct DeliverySource {
   std::shared_ptr<model::QueueRecord> queue;
   model::ConsumerId consumer = model::ConsumerId::none;
@@ -29,10 +29,12 @@ struct UnackedDelivery {
 
   [[nodiscard]] model::MessagePlace place() const { return {priority, position}; }
 };
+
 static_assert(sizeof(UnackedDelivery) == 32);
 
-/// The unacked deliveries of a channel by delivery tag. Tags rise, so they are a row in their order; the entry of a tag is
-/// usually just (tag − first tag) places from the start. Settled ones leave holes, which are closed before they are many.
+/// The unacked deliveries of a channel by delivery tag. Tags rise, so they are a row in their
+/// order; the entry of a tag is usually just (tag − first tag) places from the start. Settled ones
+/// leave holes, which are closed before they are many.
 class Unacked {
  public:
   void add(std::uint64_t tag, DeliverySource& source, model::MessagePlace place,
@@ -54,6 +56,7 @@ class Unacked {
   void take_all(std::vector<UnackedDelivery>& taken);
 
   [[nodiscard]] std::size_t size() const { return count_; }
+
   [[nodiscard]] bool empty() const { return count_ == 0; }
 
   /// The oldest delivery, or null.

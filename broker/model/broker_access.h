@@ -30,9 +30,9 @@ struct QueueRow {
   std::uint64_t memory_bytes = 0;
   std::uint64_t count_in_memory = 0;  ///< ready messages that need not be read from disk
   std::uint32_t consumer_count = 0;
-  std::string exclusive_consumer_tag;                   ///< empty: none
-  std::string active_consumer_tag;                      ///< of a single active consumer, or empty
-  ConsumerId active_consumer = ConsumerId::none;        ///< the same one
+  std::string exclusive_consumer_tag;             ///< empty: none
+  std::string active_consumer_tag;                ///< of a single active consumer, or empty
+  ConsumerId active_consumer = ConsumerId::none;  ///< the same one
 };
 
 /// A port that clients can connect to.
@@ -98,9 +98,9 @@ class DirectClient {
                        std::string body, Handler handler) = 0;
 };
 
-/// Through this, management reaches the running broker. Callable from any thread; answers come once,
-/// on a thread of the broker's, and must only be handed over there. Rows of all shards come together
-/// and are in no order. Looking costs the shards slices of some ten microseconds.
+/// Through this, management reaches the running broker. Callable from any thread; answers come
+/// once, on a thread of the broker's, and must only be handed over there. Rows of all shards come
+/// together and are in no order. Looking costs the shards slices of some ten microseconds.
 class BrokerAccess {
  public:
   template <typename T>
@@ -123,8 +123,8 @@ class BrokerAccess {
   /// Of all channels that ever were.
   virtual void total_counters(Answer<MessageCounters> answer) = 0;
 
-  /// The connection gets connection.close 320 with this text (without the code's name). Nothing happens
-  /// if it is gone.
+  /// The connection gets connection.close 320 with this text (without the code's name). Nothing
+  /// happens if it is gone.
   virtual void close_connection(ConnectionId connection, std::string text) = 0;
   /// Drops what a vhost's deletion left (DeletedVhost::queues).
   virtual void drop_queues(std::vector<std::shared_ptr<QueueRecord>> queues) = 0;

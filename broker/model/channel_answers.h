@@ -7,7 +7,8 @@
 
 namespace lepus::model {
 
-/// The way from queues back to channels: a call when the connection lives on this shard, else its shard's mailbox.
+/// The way from queues back to channels: a call when the connection lives on this shard, else its
+/// shard's mailbox.
 class ChannelAnswers {
  public:
   ChannelAnswers(ShardIndex self, ConnectionHost& connections, Mailboxes& mailboxes)
@@ -25,16 +26,27 @@ class ChannelAnswers {
 
   /// For connections of this shard.
   void hand_over(Deliver&& delivery) { connections_.deliver(std::move(delivery)); }
+
   void hand_over(Confirmed&& confirmed) { connections_.confirmed(std::move(confirmed)); }
+
   void hand_over(Started&& answer) { connections_.started(std::move(answer)); }
+
   void hand_over(Done&& answer) { connections_.done(std::move(answer)); }
+
   void hand_over(Counted&& answer) { connections_.counted(std::move(answer)); }
+
   void hand_over(Got&& answer) { connections_.got(std::move(answer)); }
+
   void hand_over(ConsumerCancelled&& notice) { connections_.consumer_cancelled(std::move(notice)); }
+
   void hand_over(TokenRequest&& request) { connections_.token_requested(std::move(request)); }
+
   void hand_over(TokenReturn&& tokens) { connections_.tokens_returned(std::move(tokens)); }
+
   void hand_over(DirectReply&& reply) { connections_.direct_reply(std::move(reply)); }
+
   void hand_over(CloseConnection&& request) { connections_.close_connection(std::move(request)); }
+
   void hand_over(OwnerCongested&& notice) { connections_.owner_congested(std::move(notice)); }
 
   /// Confirms are collected and go out by channel with flush_confirms().
@@ -48,6 +60,7 @@ class ChannelAnswers {
     }
     confirms_.back().numbers.push_back(publisher.confirm_number);
   }
+
   void flush_confirms() {
     for (Confirmed& confirmed : std::exchange(confirms_, {})) {
       const ConnectionId to = confirmed.channel.connection;

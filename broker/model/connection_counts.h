@@ -9,7 +9,8 @@
 
 namespace lepus::model {
 
-/// How many connections and channels each vhost and user has over all shards, for their limits. Any thread may call.
+/// How many connections and channels each vhost and user has over all shards, for their limits. Any
+/// thread may call.
 class ConnectionCounts {
  public:
   struct User {

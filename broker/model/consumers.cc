@@ -36,8 +36,7 @@ std::unique_ptr<Consumer> Consumers::remove(ConsumerId id) {
 void Consumers::choose_active() {
   active_ = nullptr;
   for (const auto& consumer : all_) {  // the highest priority, then the oldest
-    if (active_ == nullptr ||
-        consumer->specification.priority > active_->specification.priority) {
+    if (active_ == nullptr || consumer->specification.priority > active_->specification.priority) {
       active_ = consumer.get();
     }
   }
@@ -101,9 +100,8 @@ bool Consumers::has_exclusive() const {
 
 Consumers::Level& Consumers::level_of(const Consumer& consumer) {
   const std::int32_t priority = consumer.specification.priority;
-  auto place = std::find_if(levels_.begin(), levels_.end(), [priority](const auto& level) {
-    return level->priority <= priority;
-  });
+  auto place = std::find_if(levels_.begin(), levels_.end(),
+                            [priority](const auto& level) { return level->priority <= priority; });
   if (place == levels_.end() || (*place)->priority != priority) {
     place = levels_.insert(place, std::make_unique<Level>(Level{priority, {}}));
   }

@@ -12,8 +12,9 @@ namespace lepus::model {
 class Queue;
 struct Consumer;
 
-/// How many more bytes may be handed to one connection before its output has left; kept by each shard for each connection
-/// that its queues deliver to. `available` may fall below zero by one delivery.
+/// How many more bytes may be handed to one connection before its output has left; kept by each
+/// shard for each connection that its queues deliver to. `available` may fall below zero by one
+/// delivery.
 struct OutputWindow {
   std::int64_t available_bytes = 0;
   std::vector<Consumer*> stalled;  ///< consumers that wait for room
@@ -35,8 +36,8 @@ struct Consumer {
   }
 };
 
-/// The consumers of one queue: who gets the next message. Round robin among those with credit at the highest priority; a
-/// single active consumer keeps its turn until it goes.
+/// The consumers of one queue: who gets the next message. Round robin among those with credit at
+/// the highest priority; a single active consumer keeps its turn until it goes.
 class Consumers {
  public:
   explicit Consumers(bool single_active) : single_active_(single_active) {}
@@ -56,9 +57,13 @@ class Consumers {
   void make_unready(Consumer& consumer);
 
   [[nodiscard]] bool empty() const { return all_.empty(); }
+
   [[nodiscard]] std::size_t size() const { return all_.size(); }
+
   [[nodiscard]] bool has_exclusive() const;
+
   [[nodiscard]] const std::vector<std::unique_ptr<Consumer>>& all() const { return all_; }
+
   /// Null unless the queue has a single active consumer.
   [[nodiscard]] const Consumer* single_active() const { return active_; }
 
@@ -71,6 +76,7 @@ class Consumers {
   [[nodiscard]] bool may_take(const Consumer& consumer) const {
     return !single_active_ || active_ == &consumer;
   }
+
   Level& level_of(const Consumer& consumer);
   void choose_active();
 

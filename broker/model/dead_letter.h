@@ -8,14 +8,14 @@
 
 namespace lepus::model {
 
-/// The message as it goes to the dead-letter exchange of `from` (which has one): with x-death and its companions, without
-/// expiration, with the new exchange and routing key.
+/// The message as it goes to the dead-letter exchange of `from` (which has one): with x-death and
+/// its companions, without expiration, with the new exchange and routing key.
 /// @param time_ms  wall clock, for the event's time
 [[nodiscard]] MessagePtr make_dead_letter(const Message& message, const QueueRecord& from,
                                           DeadLetterReason reason, std::int64_t time_ms);
 
-/// A dead letter may not come back to a queue that it died in before, unless somebody rejected it on the way: such
-/// loops would never end.
+/// A dead letter may not come back to a queue that it died in before, unless somebody rejected it
+/// on the way: such loops would never end.
 /// @param headers  the dead letter's headers table, with the newest event first
 [[nodiscard]] bool is_dead_letter_cycle(std::string_view headers, std::string_view queue);
 

@@ -20,7 +20,8 @@ using ShardIndex = std::uint32_t;
 /// Index of a partition, 0 … 63; a queue stays in its partition for life.
 using PartitionIndex = std::uint32_t;
 
-/// A connection's number in this run of the broker; the shard it lives on is in the upper 8 bits. 0: none.
+/// A connection's number in this run of the broker; the shard it lives on is in the upper 8 bits.
+/// 0: none.
 enum class ConnectionId : std::uint64_t { none = 0 };
 
 constexpr ConnectionId make_connection_id(ShardIndex shard, std::uint64_t serial) {
@@ -48,7 +49,8 @@ struct PublisherRef {
   std::uint64_t confirm_number = 0;
 };
 
-/// A synchronous method that waits for an answer; the serial tells late answers of a closed channel from its successor's.
+/// A synchronous method that waits for an answer; the serial tells late answers of a closed channel
+/// from its successor's.
 struct RequestId {
   ChannelRef channel;
   std::uint64_t serial = 0;

@@ -29,6 +29,7 @@ struct StoredHeader {
   std::uint64_t expiration_ms;
   std::int64_t published_ms;
 };
+
 static_assert(sizeof(StoredHeader) == 40);
 static_assert(sizeof(StoredHeader) <= Message::stored_header_bytes_max);
 
@@ -107,8 +108,7 @@ Result<MessagePtr> Message::from_stored(std::string_view row) {
   traits.published_ms = header.published_ms;
   const auto exchange = row.substr(0, header.exchange_bytes);
   const auto routing_key = row.substr(header.exchange_bytes, header.routing_key_bytes);
-  const auto properties =
-      row.substr(exchange.size() + routing_key.size(), header.properties_bytes);
+  const auto properties = row.substr(exchange.size() + routing_key.size(), header.properties_bytes);
   auto message = create(exchange, routing_key, properties, header.body_bytes, traits);
   message->append_body(row.substr(before_body));
   return MessagePtr(std::move(message));

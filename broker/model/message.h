@@ -14,26 +14,29 @@ namespace lepus::model {
 class Message;
 using MessagePtr = boost::intrusive_ptr<const Message>;
 
-/// What a publisher sent: exchange, routing key, the property bytes as they came, and the body. One allocation, shared
-/// by all queues it went to, immutable once routed. References may be taken and dropped by any thread.
+/// What a publisher sent: exchange, routing key, the property bytes as they came, and the body. One
+/// allocation, shared by all queues it went to, immutable once routed. References may be taken and
+/// dropped by any thread.
 class Message {
  public:
   /// What the broker itself needs to know of the properties, decoded once at publish.
   struct Traits {
     bool persistent = false;
     std::uint8_t priority = 0;
-    bool has_expiration = false;       ///< expiration_ms holds
-    std::uint64_t expiration_ms = 0;   ///< basic.properties' expiration, relative
-    std::int64_t published_ms = 0;     ///< wall clock
+    bool has_expiration = false;      ///< expiration_ms holds
+    std::uint64_t expiration_ms = 0;  ///< basic.properties' expiration, relative
+    std::int64_t published_ms = 0;    ///< wall clock
   };
 
-  /// A message with room for `body_size_bytes`, still to be filled by append_body(). The other parts are copied.
+  /// A message with room for `body_size_bytes`, still to be filled by append_body(). The other
+  /// parts are copied.
   static boost::intrusive_ptr<Message> create(std::string_view exchange,
                                               std::string_view routing_key,
                                               std::string_view properties,
                                               std::size_t body_size_bytes, const Traits& traits);
 
-  /// The stored form, without what `stored_header` holds: exchange, routing key, properties and body in a row.
+  /// The stored form, without what `stored_header` holds: exchange, routing key, properties and
+  /// body in a row.
   [[nodiscard]] std::string_view stored_payload() const { return {data(), total_bytes()}; }
 
   /// A small header that goes before stored_payload() in a row.
@@ -46,21 +49,26 @@ class Message {
 
   /// Appends a body frame's payload; only before the message is shared.
   void append_body(std::string_view bytes);
+
   [[nodiscard]] bool is_complete() const { return body_filled_bytes_ == body_bytes_; }
 
   [[nodiscard]] std::string_view exchange() const { return {data(), exchange_bytes_}; }
+
   [[nodiscard]] std::string_view routing_key() const {
     return {data() + exchange_bytes_, routing_key_bytes_};
   }
+
   /// Property flags and values, as in a content header after the body size.
   [[nodiscard]] std::string_view properties() const {
     return {data() + exchange_bytes_ + routing_key_bytes_, properties_bytes_};
   }
+
   [[nodiscard]] std::string_view body() const {
     return {data() + exchange_bytes_ + routing_key_bytes_ + properties_bytes_, body_bytes_};
   }
 
   [[nodiscard]] const Traits& traits() const { return traits_; }
+
   [[nodiscard]] bool is_persistent() const { return traits_.persistent; }
 
   /// What the message takes in memory, for limits.
@@ -70,7 +78,9 @@ class Message {
   Message() = default;
 
   [[nodiscard]] const char* data() const { return reinterpret_cast<const char*>(this + 1); }
+
   [[nodiscard]] char* data() { return reinterpret_cast<char*>(this + 1); }
+
   [[nodiscard]] std::size_t total_bytes() const {
     return std::size_t{exchange_bytes_} + routing_key_bytes_ + properties_bytes_ + body_bytes_;
   }
@@ -78,6 +88,7 @@ class Message {
   friend void intrusive_ptr_add_ref(const Message* message) {
     message->references_.fetch_add(1, std::memory_order_relaxed);
   }
+
   friend void intrusive_ptr_release(const Message* message);
 
   mutable std::atomic<std::uint32_t> references_{0};

@@ -16,7 +16,8 @@ namespace lepus::model {
 
 struct QueueRecord;
 
-// ---- From a channel's shard to the shard that owns the queue ---------------------------------------------------
+// ---- From a channel's shard to the shard that owns the queue
+// ---------------------------------------------------
 
 /// A routed message for one queue.
 struct Publish {
@@ -34,11 +35,12 @@ struct ConsumerSpecification {
   bool no_ack = false;
   bool exclusive = false;
   std::uint16_t prefetch_count = 0;  ///< 0: no limit of its own
-  bool channel_limited = false;      ///< basic.qos global=true: each delivery needs a token of the channel's
+  bool channel_limited =
+      false;  ///< basic.qos global=true: each delivery needs a token of the channel's
   bool wants_cancel_notify = false;  ///< the client has the capability consumer_cancel_notify
   std::int32_t priority = 0;         ///< x-priority
   amqp::FieldTable arguments;
-  std::string user;                  ///< for management
+  std::string user;  ///< for management
 };
 
 /// Answered by Started.
@@ -83,7 +85,8 @@ struct PurgeQueue {
   RequestId request;
 };
 
-/// queue.delete. Answered by Counted once the deletion is committed; if a condition fails, by Counted with the error.
+/// queue.delete. Answered by Counted once the deletion is committed; if a condition fails, by
+/// Counted with the error.
 struct DeleteQueue {
   std::shared_ptr<QueueRecord> queue;
   bool if_unused = false;
@@ -91,24 +94,28 @@ struct DeleteQueue {
   RequestId request;
 };
 
-/// Ready messages and consumers, for queue.declare-ok. Counts as use for x-expires. Answered by Counted.
+/// Ready messages and consumers, for queue.declare-ok. Counts as use for x-expires. Answered by
+/// Counted.
 struct QueryQueue {
   std::shared_ptr<QueueRecord> queue;
   RequestId request;
 };
 
-/// What one delivery counts in a connection's output window, for the queue that sends it and for the connection that
-/// tells OutputDrained.
-inline std::uint64_t delivery_cost_bytes(const Message& message) { return message.body().size() + 256; }
+/// What one delivery counts in a connection's output window, for the queue that sends it and for
+/// the connection that tells OutputDrained.
+inline std::uint64_t delivery_cost_bytes(const Message& message) {
+  return message.body().size() + 256;
+}
 
-/// Bytes of deliveries (see delivery_cost_bytes) that left this connection's output buffer: room for as many new ones.
+/// Bytes of deliveries (see delivery_cost_bytes) that left this connection's output buffer: room
+/// for as many new ones.
 struct OutputDrained {
   ConnectionId connection = ConnectionId::none;
   std::uint64_t bytes = 0;
 };
 
-/// Permission for `count` deliveries to a channel-limited consumer, asked for by TokenRequest. A queue that has nothing
-/// for them gives them back by TokenReturn.
+/// Permission for `count` deliveries to a channel-limited consumer, asked for by TokenRequest. A
+/// queue that has nothing for them gives them back by TokenReturn.
 struct TokenGrant {
   QueueId queue{};
   ConsumerId consumer = ConsumerId::none;
@@ -127,7 +134,8 @@ struct ConnectionGone {
   ConnectionId connection = ConnectionId::none;
 };
 
-// ---- From the owner back to the channel's shard ----------------------------------------------------------------
+// ---- From the owner back to the channel's shard
+// ----------------------------------------------------------------
 
 /// One message for one consumer.
 struct Deliver {
@@ -138,7 +146,8 @@ struct Deliver {
   MessagePtr message;
   bool redelivered = false;
   bool no_ack = false;
-  std::uint32_t delivery_count = 0;  ///< earlier deliveries that were returned; for x-delivery-count
+  std::uint32_t delivery_count =
+      0;  ///< earlier deliveries that were returned; for x-delivery-count
 };
 
 /// Publishes of one channel that this queue has answered for.
@@ -154,7 +163,8 @@ struct Started {
   std::optional<ProtocolError> error;
 };
 
-/// Answers a request that has nothing to tell, and tells that the topology's log is committed (WaitForTopology).
+/// Answers a request that has nothing to tell, and tells that the topology's log is committed
+/// (WaitForTopology).
 struct Done {
   RequestId request;
   std::optional<ProtocolError> error;
@@ -201,8 +211,8 @@ struct TokenReturn {
   std::uint32_t count = 0;
 };
 
-/// A message for a direct reply-to consumer (amq.rabbitmq.reply-to.…, the message's routing key) of another shard's channel.
-/// Dropped there if the consumer is gone by then.
+/// A message for a direct reply-to consumer (amq.rabbitmq.reply-to.…, the message's routing key) of
+/// another shard's channel. Dropped there if the consumer is gone by then.
 struct DirectReply {
   ChannelRef channel;
   std::uint64_t key = 0;  ///< the random part of the name
@@ -215,36 +225,38 @@ struct CloseConnection {
   std::string text;
 };
 
-/// An owner has too many bytes waiting for the store (or no longer): connections that publish to it stop or start being read.
+/// An owner has too many bytes waiting for the store (or no longer): connections that publish to it
+/// stop or start being read.
 struct OwnerCongested {
   ShardIndex owner = 0;
   bool congested = false;
 };
 
-/// Publishes that the owner has taken out of its mailbox, for the sender's window (see PublishWindows).
+/// Publishes that the owner has taken out of its mailbox, for the sender's window (see
+/// PublishWindows).
 struct PublishesTaken {
   ShardIndex owner = 0;
   std::uint64_t bytes = 0;
 };
 
 /// Everything that crosses from one shard to another, in the order in which it was sent.
-using Operation =
-    std::variant<Publish, StartConsumer, CancelConsumer, GetMessage, Settle, PurgeQueue,
-                 DeleteQueue, QueryQueue, OutputDrained, TokenGrant, ChangeChannelLimit,
-                 ConnectionGone, Deliver, Confirmed, Started, Done, Counted, Got,
-                 ConsumerCancelled, TokenRequest, TokenReturn, DirectReply, CloseConnection,
-                 OwnerCongested, PublishesTaken>;
+using Operation = std::variant<Publish, StartConsumer, CancelConsumer, GetMessage, Settle,
+                               PurgeQueue, DeleteQueue, QueryQueue, OutputDrained, TokenGrant,
+                               ChangeChannelLimit, ConnectionGone, Deliver, Confirmed, Started,
+                               Done, Counted, Got, ConsumerCancelled, TokenRequest, TokenReturn,
+                               DirectReply, CloseConnection, OwnerCongested, PublishesTaken>;
 
-/// One direction of a pair of shards at a time: send() collects, the transport (or the simulator) carries the batch over
-/// at the end of the sender's turn and calls Shard::receive() there.
+/// One direction of a pair of shards at a time: send() collects, the transport (or the simulator)
+/// carries the batch over at the end of the sender's turn and calls Shard::receive() there.
 class Mailboxes {
  public:
   virtual ~Mailboxes() = default;
   virtual void send(ShardIndex to, Operation operation) = 0;
 };
 
-/// What a shard's queues tell the connections that live on the same shard. Implemented in broker/connection. None of these
-/// may call back into the shard at once with a settlement of the same delivery.
+/// What a shard's queues tell the connections that live on the same shard. Implemented in
+/// broker/connection. None of these may call back into the shard at once with a settlement of the
+/// same delivery.
 class ConnectionHost {
  public:
   virtual ~ConnectionHost() = default;

@@ -10,9 +10,9 @@
 
 namespace lepus::model {
 
-/// What the partitions of one shard still have to commit, and what is being committed. One unit is with the store at a time:
-/// while it is being synced the next one grows, so batches grow by themselves with the load, and what is settled before its
-/// batch is sealed is never written.
+/// What the partitions of one shard still have to commit, and what is being committed. One unit is
+/// with the store at a time: while it is being synced the next one grows, so batches grow by
+/// themselves with the load, and what is settled before its batch is sealed is never written.
 ///
 /// Runs on the shard's thread.
 class PendingBatches {
@@ -20,7 +20,8 @@ class PendingBatches {
   /// Publishers that a row belongs to are told through this; refused: it is not known to be safe.
   using Answer = std::function<void(const PublisherRef&, bool refused)>;
 
-  PendingBatches(storage::Store& store, Answer answer) : store_(store), answer_(std::move(answer)) {}
+  PendingBatches(storage::Store& store, Answer answer)
+      : store_(store), answer_(std::move(answer)) {}
 
   void load(const storage::Recovered& recovered);
 
@@ -31,13 +32,16 @@ class PendingBatches {
 
   /// Something waits, and has waited long enough (or somebody waits for it), and the store is idle.
   [[nodiscard]] bool is_due(std::int64_t now_ms) const;
+
   [[nodiscard]] bool is_idle() const { return !in_flight_ && !has_pending(); }
+
   [[nodiscard]] bool is_committing() const { return in_flight_; }
+
   /// Bytes that wait for the store, sealed or not.
   [[nodiscard]] std::size_t bytes() const { return pending_bytes_ + in_flight_bytes_; }
 
-  /// Seals everything that waits and hands it to the store. `done` is called on a thread of the store's, and has to bring
-  /// the outcome back to this thread: finished().
+  /// Seals everything that waits and hands it to the store. `done` is called on a thread of the
+  /// store's, and has to bring the outcome back to this thread: finished().
   void seal(std::function<void(storage::Outcome)> done);
   void finished(storage::Outcome outcome);
 
@@ -52,7 +56,11 @@ class PendingBatches {
   };
 
   [[nodiscard]] bool has_pending() const { return deadline_ms_ != INT64_MAX; }
-  void wants_commit_by(std::int64_t deadline_ms) { deadline_ms_ = std::min(deadline_ms_, deadline_ms); }
+
+  void wants_commit_by(std::int64_t deadline_ms) {
+    deadline_ms_ = std::min(deadline_ms_, deadline_ms);
+  }
+
   /// @return null when nothing of the partition needs writing.
   std::unique_ptr<storage::Batch> seal_partition(Partition& partition);
 

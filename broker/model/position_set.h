@@ -7,8 +7,8 @@
 
 namespace lepus::model {
 
-/// A set of positions that fills up from below: everything under the floor, and ranges above it. Settling in order only
-/// moves the floor.
+/// A set of positions that fills up from below: everything under the floor, and ranges above it.
+/// Settling in order only moves the floor.
 class PositionSet {
  public:
   PositionSet() = default;
@@ -16,6 +16,7 @@ class PositionSet {
 
   /// Every position below is in the set, the floor itself is not.
   [[nodiscard]] Position floor() const { return floor_; }
+
   [[nodiscard]] bool contains(Position position) const {
     return position < floor_ || (!ranges_.empty() && range_contains(position));
   }
@@ -27,10 +28,12 @@ class PositionSet {
       add_range({position, position + 1});
     }
   }
+
   void add_range(storage::PositionRange added);
 
   /// The ranges above the floor: sorted, disjoint, not touching each other or the floor.
   [[nodiscard]] std::vector<storage::PositionRange> ranges() const;
+
   [[nodiscard]] std::size_t range_count() const { return ranges_.size(); }
 
  private:

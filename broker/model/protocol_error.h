@@ -8,8 +8,8 @@
 
 namespace lepus::model {
 
-/// An answer to a client's mistake: closes the channel or, if amqp::is_hard(code), the connection. The text is the
-/// explanation alone, as in "no queue 'q' in vhost '/'".
+/// An answer to a client's mistake: closes the channel or, if amqp::is_hard(code), the connection.
+/// The text is the explanation alone, as in "no queue 'q' in vhost '/'".
 struct ProtocolError {
   amqp::ReplyCode code{};
   std::string text;

@@ -9,7 +9,9 @@ namespace lepus::model {
 
 namespace {
 
-std::uint64_t cost_bytes(const Message& message) { return message.memory_bytes() + sizeof(Operation); }
+std::uint64_t cost_bytes(const Message& message) {
+  return message.memory_bytes() + sizeof(Operation);
+}
 
 }  // namespace
 
@@ -26,7 +28,8 @@ void PublishWindows::taken(const PublishesTaken& taken) {
   const bool before = peer.window_full || peer.owner_is_congested;
   LEPUS_ASSERT(peer.in_flight_bytes >= taken.bytes, "an owner takes what was sent");
   peer.in_flight_bytes -= taken.bytes;
-  peer.window_full = peer.window_full && peer.in_flight_bytes > limits::publish_window_bytes_max / 2;
+  peer.window_full =
+      peer.window_full && peer.in_flight_bytes > limits::publish_window_bytes_max / 2;
   tell_connections(taken.owner, peer, before);
 }
 

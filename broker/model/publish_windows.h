@@ -7,8 +7,9 @@
 
 namespace lepus::model {
 
-/// Bounds the publishes on their way between shards. A sender counts what each owner has not taken yet: past the limit its
-/// connections that publish to that owner are not read. An owner tells how much it has taken, at the end of its turn.
+/// Bounds the publishes on their way between shards. A sender counts what each owner has not taken
+/// yet: past the limit its connections that publish to that owner are not read. An owner tells how
+/// much it has taken, at the end of its turn.
 ///
 /// One for each shard, for both roles; runs on its thread.
 class PublishWindows {

@@ -17,7 +17,9 @@ Queue::Queue(std::shared_ptr<QueueRecord> record, QueueHost& host)
   schedule_timer();
 }
 
-Queue::~Queue() { LEPUS_ASSERT(pending_rows_ == 0, "batches do not outlive their queue"); }
+Queue::~Queue() {
+  LEPUS_ASSERT(pending_rows_ == 0, "batches do not outlive their queue");
+}
 
 SubQueue* Queue::find_sub_queue(Priority priority) {
   return const_cast<SubQueue*>(std::as_const(*this).find_sub_queue(priority));
@@ -111,7 +113,8 @@ void Queue::touch() {
   schedule_timer();
 }
 
-// ---- the store -------------------------------------------------------------------------------------------------
+// ---- the store
+// -------------------------------------------------------------------------------------------------
 
 bool Queue::is_settled(MessagePlace place) const {
   const SubQueue* sub_queue = find_sub_queue(place.priority);
@@ -204,7 +207,8 @@ void Queue::restore(const storage::QueueProgress& progress, bool clean_stop) {
   schedule_timer();
 }
 
-// ---- for management --------------------------------------------------------------------------------------------
+// ---- for management
+// --------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -219,15 +223,25 @@ auto sum(const std::vector<std::unique_ptr<SubQueue>>& sub_queues, Member member
 
 }  // namespace
 
-std::uint64_t Queue::ready_count() const { return sum(sub_queues_, &SubQueue::ready_count); }
+std::uint64_t Queue::ready_count() const {
+  return sum(sub_queues_, &SubQueue::ready_count);
+}
 
-std::uint64_t Queue::ready_bytes() const { return sum(sub_queues_, &SubQueue::ready_bytes); }
+std::uint64_t Queue::ready_bytes() const {
+  return sum(sub_queues_, &SubQueue::ready_bytes);
+}
 
-std::uint64_t Queue::unacked_count() const { return sum(sub_queues_, &SubQueue::unacked_count); }
+std::uint64_t Queue::unacked_count() const {
+  return sum(sub_queues_, &SubQueue::unacked_count);
+}
 
-std::uint64_t Queue::unacked_bytes() const { return sum(sub_queues_, &SubQueue::unacked_bytes); }
+std::uint64_t Queue::unacked_bytes() const {
+  return sum(sub_queues_, &SubQueue::unacked_bytes);
+}
 
-std::size_t Queue::memory_bytes() const { return sum(sub_queues_, &SubQueue::memory_bytes); }
+std::size_t Queue::memory_bytes() const {
+  return sum(sub_queues_, &SubQueue::memory_bytes);
+}
 
 std::uint64_t Queue::count_in_memory() const {
   return sum(sub_queues_, &SubQueue::count_in_memory);

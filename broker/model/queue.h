@@ -21,7 +21,8 @@ class Queue;
 /// Why a message leaves its queue for the dead-letter exchange; the names are those of x-death.
 enum class DeadLetterReason { expired, rejected, maxlen, delivery_limit };
 
-/// A message that must be written before its publisher is answered (or, if transient, before it leaves memory).
+/// A message that must be written before its publisher is answered (or, if transient, before it
+/// leaves memory).
 struct PendingRow {
   Queue* queue = nullptr;
   MessagePlace place;
@@ -65,7 +66,8 @@ struct QueueCounters {
   std::uint64_t redeliver = 0;
 };
 
-/// A queue: messages in order, and who gets them. Lives on one shard and is touched by its thread alone.
+/// A queue: messages in order, and who gets them. Lives on one shard and is touched by its thread
+/// alone.
 class Queue {
  public:
   Queue(std::shared_ptr<QueueRecord> record, QueueHost& host);
@@ -74,7 +76,9 @@ class Queue {
   ~Queue();
 
   [[nodiscard]] const QueueRecord& record() const { return *record_; }
+
   [[nodiscard]] const std::shared_ptr<QueueRecord>& shared_record() const { return record_; }
+
   [[nodiscard]] bool is_durable() const { return record_->durable; }
 
   // ---- publishing ----
@@ -82,7 +86,8 @@ class Queue {
 
   // ---- consuming ----
   /// Whether the consumer may start; exclusive ones are refused beside others.
-  [[nodiscard]] std::optional<ProtocolError> check_consumer(const ConsumerSpecification& specification) const;
+  [[nodiscard]] std::optional<ProtocolError> check_consumer(
+      const ConsumerSpecification& specification) const;
   void start_consumer(const ConsumerSpecification& specification);
   void cancel_consumer(ConsumerId id);
   void settle(ConsumerId consumer, Settlement settlement, std::span<const MessagePlace> places);
@@ -95,9 +100,12 @@ class Queue {
 
   // ---- the whole queue ----
   std::uint64_t purge();
-  /// Settles everything and cancels the consumers; the queue is only kept for what is still being committed.
+  /// Settles everything and cancels the consumers; the queue is only kept for what is still being
+  /// committed.
   void end();
+
   [[nodiscard]] bool has_ended() const { return ended_; }
+
   /// basic.get, declare and the like: x-expires starts anew.
   void touch();
   void on_timer();
@@ -113,7 +121,9 @@ class Queue {
   void row_finished(MessagePlace place, bool committed);
   /// A batch that takes a row takes the record too: adds the queue unless it is among them.
   void mark_progress_changed(std::vector<Queue*>& changed);
+
   [[nodiscard]] bool has_unfinished_rows() const { return pending_rows_ > 0; }
+
   void rows_read(Priority priority, std::uint64_t generation, std::vector<StoredRow> rows,
                  const storage::ReadOutcome& outcome);
   void restore(const storage::QueueProgress& progress, bool clean_stop);
@@ -125,8 +135,11 @@ class Queue {
   [[nodiscard]] std::uint64_t unacked_bytes() const;
   [[nodiscard]] std::size_t memory_bytes() const;
   [[nodiscard]] std::uint64_t count_in_memory() const;
+
   [[nodiscard]] const Consumers& consumers() const { return consumers_; }
+
   [[nodiscard]] const QueueCounters& counters() const { return counters_; }
+
   void check_invariants() const;
 
  private:
@@ -164,11 +177,11 @@ class Queue {
   Consumers consumers_;
   std::vector<GetMessage> waiting_gets_;  // until their message has been read
   QueueCounters counters_;
-  std::int64_t last_used_ms_ = 0;      // steady; for x-expires
-  std::int64_t timer_at_ms_ = 0;       // 0: none is set
-  std::uint32_t tokens_held_ = 0;      // by all consumers together
-  std::uint32_t pending_rows_ = 0;     // rows in pending or in-flight batches name this queue
-  bool had_consumer_ = false;          // auto-delete waits for the first
+  std::int64_t last_used_ms_ = 0;       // steady; for x-expires
+  std::int64_t timer_at_ms_ = 0;        // 0: none is set
+  std::uint32_t tokens_held_ = 0;       // by all consumers together
+  std::uint32_t pending_rows_ = 0;      // rows in pending or in-flight batches name this queue
+  bool had_consumer_ = false;           // auto-delete waits for the first
   bool has_expiring_messages_ = false;  // some message had an expiration of its own
   bool progress_is_dirty_ = false;
   bool delivering_ = false;

@@ -14,7 +14,8 @@ std::optional<ProtocolError> Queue::check_consumer(
                        (specification.exclusive &&
                         (!consumers_.empty() || record_->settings.single_active_consumer));
   if (refused) {
-    return ProtocolError{amqp::ReplyCode::access_refused, record_->described() + " in exclusive use"};
+    return ProtocolError{amqp::ReplyCode::access_refused,
+                         record_->described() + " in exclusive use"};
   }
   return std::nullopt;
 }
@@ -193,7 +194,8 @@ void Queue::change_channel_limit(ConsumerId id, bool channel_limited) {
   }
 }
 
-// ---- settling --------------------------------------------------------------------------------------------------
+// ---- settling
+// --------------------------------------------------------------------------------------------------
 
 void Queue::settle(ConsumerId id, Settlement settlement, std::span<const MessagePlace> places) {
   if (ended_) {
@@ -260,7 +262,8 @@ void Queue::give_back(SubQueue& sub_queue, Position position, const UnackedMessa
   sub_queue.give_back(position);
 }
 
-// ---- basic.get -------------------------------------------------------------------------------------------------
+// ---- basic.get
+// -------------------------------------------------------------------------------------------------
 
 void Queue::get(GetMessage&& get) {
   touch();

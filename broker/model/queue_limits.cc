@@ -2,8 +2,8 @@
 
 #include "broker/model/queue.h"
 
-// What leaves a queue without being consumed: expired messages, messages over a length limit, and the queue itself when
-// nobody uses it.
+// What leaves a queue without being consumed: expired messages, messages over a length limit, and
+// the queue itself when nobody uses it.
 
 namespace lepus::model {
 
@@ -63,9 +63,8 @@ void Queue::drop_over_limit() {
     return;
   }
   while (is_over_limit(ready_count(), ready_bytes())) {
-    auto from = std::find_if(sub_queues_.begin(), sub_queues_.end(), [](const auto& sub_queue) {
-      return sub_queue->ready_count() > 0;
-    });
+    auto from = std::find_if(sub_queues_.begin(), sub_queues_.end(),
+                             [](const auto& sub_queue) { return sub_queue->ready_count() > 0; });
     if (from == sub_queues_.end() || (*from)->front() == nullptr) {
       break;  // on disk: rows_read() comes back here
     }

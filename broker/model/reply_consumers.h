@@ -9,8 +9,8 @@
 
 namespace lepus::model {
 
-/// Who waits for direct replies (amq.rabbitmq.reply-to), over all shards: so that a publisher knows at once whether a
-/// reply has somebody to go to. Any thread may call.
+/// Who waits for direct replies (amq.rabbitmq.reply-to), over all shards: so that a publisher knows
+/// at once whether a reply has somebody to go to. Any thread may call.
 class ReplyConsumers {
  public:
   void add(const ChannelRef& channel, std::uint64_t key) {

@@ -25,21 +25,24 @@ Shard::Shard(const ShardEnvironment& environment)
     : environment_(environment),
       answers_(std::make_unique<ChannelAnswers>(environment_.index, *environment_.connections,
                                                 *environment_.mailboxes)),
-      publish_windows_(std::make_unique<PublishWindows>(
-          environment_.index, environment_.shard_count, *environment_.connections,
-          *environment_.mailboxes)),
+      publish_windows_(
+          std::make_unique<PublishWindows>(environment_.index, environment_.shard_count,
+                                           *environment_.connections, *environment_.mailboxes)),
       queues_(std::make_unique<ShardQueues>(environment_, *answers_, *publish_windows_)) {}
 
 Shard::~Shard() = default;
 
-void Shard::load(const storage::Recovered& recovered) { queues_->load(recovered); }
+void Shard::load(const storage::Recovered& recovered) {
+  queues_->load(recovered);
+}
 
 template <typename Answer>
 void Shard::answer(Answer&& answer) {
   answers_->send(answer.request.channel.connection, std::forward<Answer>(answer));
 }
 
-// ---- for connections of this shard -------------------------------------------------------------------------------
+// ---- for connections of this shard
+// -------------------------------------------------------------------------------
 
 PublishAnswer Shard::publish(const QueueRecord& record, MessagePtr message,
                              const PublisherRef& publisher) {
@@ -90,7 +93,8 @@ void Shard::output_drained(ConnectionId connection, std::uint64_t bytes) {
   }
 }
 
-// ---- operations --------------------------------------------------------------------------------------------------
+// ---- operations
+// --------------------------------------------------------------------------------------------------
 
 void Shard::receive(Operation&& operation) {
   std::visit([this](auto&& each) { handle(std::move(each)); }, std::move(operation));
@@ -114,7 +118,8 @@ void Shard::handle(StartConsumer&& start) {
     answer(Started{start.request, not_found(*start.queue)});
     return;
   }
-  // consume-ok goes out before the first delivery, so the answer must not wait for start_consumer() to deliver.
+  // consume-ok goes out before the first delivery, so the answer must not wait for start_consumer()
+  // to deliver.
   if (auto error = queue->check_consumer(start.consumer)) {
     answer(Started{start.request, std::move(error)});
     return;
@@ -160,7 +165,8 @@ void Shard::handle(PurgeQueue&& purge) {
 void Shard::handle(DeleteQueue&& request) {
   Queue* queue = queues_->find(request.queue);
   if (queue == nullptr) {
-    answer(Counted{.request = request.request});  // deleted meanwhile: as if it had never been there
+    answer(
+        Counted{.request = request.request});  // deleted meanwhile: as if it had never been there
     return;
   }
   const auto fail = [&](const char* why) {
@@ -205,18 +211,25 @@ void Shard::handle(ChangeChannelLimit&& change) {
   }
 }
 
-void Shard::handle(ConnectionGone&& gone) { queues_->connection_gone(gone.connection); }
+void Shard::handle(ConnectionGone&& gone) {
+  queues_->connection_gone(gone.connection);
+}
 
-void Shard::handle(OwnerCongested&& notice) { publish_windows_->owner_congested(notice); }
+void Shard::handle(OwnerCongested&& notice) {
+  publish_windows_->owner_congested(notice);
+}
 
-void Shard::handle(PublishesTaken&& taken) { publish_windows_->taken(taken); }
+void Shard::handle(PublishesTaken&& taken) {
+  publish_windows_->taken(taken);
+}
 
 template <typename Answer>
 void Shard::handle(Answer&& answer) {
   answers_->hand_over(std::forward<Answer>(answer));
 }
 
-// ---- the topology's log -------------------------------------------------------------------------------------------
+// ---- the topology's log
+// -------------------------------------------------------------------------------------------
 
 template <typename Answer>
 void Shard::answer_when_committed(TopologyTicket ticket, Answer&& answer_to_send) {
@@ -247,11 +260,16 @@ void Shard::topology_committed(TopologyTicket up_to, storage::Outcome) {
   }
 }
 
-// ---- turns -------------------------------------------------------------------------------------------------------
+// ---- turns
+// -------------------------------------------------------------------------------------------------------
 
-void Shard::tick() { queues_->tick(); }
+void Shard::tick() {
+  queues_->tick();
+}
 
-bool Shard::has_pending_work() const { return queues_->has_pending_work(); }
+bool Shard::has_pending_work() const {
+  return queues_->has_pending_work();
+}
 
 void Shard::end_turn() {
   queues_->run_deferred();
@@ -260,7 +278,9 @@ void Shard::end_turn() {
   publish_windows_->end_turn();
 }
 
-void Shard::seal_now() { queues_->seal_now(); }
+void Shard::seal_now() {
+  queues_->seal_now();
+}
 
 void Shard::visit_queues(const std::function<void(const Queue&)>& visit) const {
   for (const auto& [id, queue] : queues_->all()) {

@@ -4,8 +4,8 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "broker/base/clock.h"
@@ -32,16 +32,19 @@ struct ShardEnvironment {
   Topology* topology = nullptr;
   Mailboxes* mailboxes = nullptr;
   ConnectionHost* connections = nullptr;
-  /// Runs the task on this shard's thread soon; callable from any thread (completions of the store come this way).
+  /// Runs the task on this shard's thread soon; callable from any thread (completions of the store
+  /// come this way).
   std::function<void(std::function<void()>)> post;
   /// For the log: what the store could not give back. Null: nobody listens.
   std::function<void(std::string)> report_fault;
 };
 
-/// The queues of one shard, their pending batches and timers. Everything here runs on the shard's one thread. Connections of
-/// the same shard call the methods straight; other shards' operations come through receive().
+/// The queues of one shard, their pending batches and timers. Everything here runs on the shard's
+/// one thread. Connections of the same shard call the methods straight; other shards' operations
+/// come through receive().
 ///
-/// A turn: receive() of mailboxes and bytes from sockets, then end_turn(), which seals batches if the store is idle.
+/// A turn: receive() of mailboxes and bytes from sockets, then end_turn(), which seals batches if
+/// the store is idle.
 class Shard {
  public:
   explicit Shard(const ShardEnvironment& environment);
@@ -50,34 +53,42 @@ class Shard {
   Shard& operator=(const Shard&) = delete;
 
   [[nodiscard]] ShardIndex index() const { return environment_.index; }
+
   [[nodiscard]] const ShardEnvironment& environment() const { return environment_; }
+
   [[nodiscard]] Topology& topology() { return *environment_.topology; }
+
   [[nodiscard]] const Clock& clock() const { return *environment_.clock; }
 
-  /// Makes the queues of this shard's partitions from what the store recovered. Once, before any other call.
+  /// Makes the queues of this shard's partitions from what the store recovered. Once, before any
+  /// other call.
   void load(const storage::Recovered& recovered);
 
-  // ---- for connections of this shard: to the queue's owner, by call if it is this shard, else by mailbox ---------
-  PublishAnswer publish(const QueueRecord& queue, MessagePtr message, const PublisherRef& publisher);
+  // ---- for connections of this shard: to the queue's owner, by call if it is this shard, else by
+  // mailbox ---------
+  PublishAnswer publish(const QueueRecord& queue, MessagePtr message,
+                        const PublisherRef& publisher);
   void settle(ShardIndex owner, Settle settle);
   /// One settlement without a vector: the way of a plain basic.ack.
   void settle_one(ShardIndex owner, QueueId queue, ConsumerId consumer, Settlement settlement,
                   MessagePlace place);
   /// Anything else that names its queue.
   void send_to_owner(ShardIndex owner, Operation operation);
-  /// Done{request} follows once the topology's log is committed up to the ticket (at once if it is).
+  /// Done{request} follows once the topology's log is committed up to the ticket (at once if it
+  /// is).
   void wait_for_topology(TopologyTicket ticket, const RequestId& request);
   /// Tells every shard whose queues may deliver to the connection.
   void output_drained(ConnectionId connection, std::uint64_t bytes);
 
-  // ---- from other shards, the store and the clock ----------------------------------------------------------------
+  // ---- from other shards, the store and the clock
+  // ----------------------------------------------------------------
   void receive(Operation&& operation);
   void topology_committed(TopologyTicket up_to, storage::Outcome outcome);
   void tick();
   [[nodiscard]] bool has_pending_work() const;
   void end_turn();
-  /// Seals what still waits, however young, unless a commit is under way: then after it. has_pending_work() tells when all
-  /// of it is committed.
+  /// Seals what still waits, however young, unless a commit is under way: then after it.
+  /// has_pending_work() tells when all of it is committed.
   void seal_now();
 
   /// For management, on this shard's thread.

@@ -14,13 +14,13 @@ ShardQueues::ShardQueues(const ShardEnvironment& environment, ChannelAnswers& an
     : environment_(environment),
       answers_(answers),
       publish_windows_(publish_windows),
-      batches_(*environment.store,
-               [this](const PublisherRef& publisher, bool refused) {
-                 answers_.confirm(publisher, refused);
-               }) {}
+      batches_(*environment.store, [this](const PublisherRef& publisher, bool refused) {
+        answers_.confirm(publisher, refused);
+      }) {}
 
 ShardQueues::~ShardQueues() {
-  // Rows that were never sealed (a shard that is thrown away without its last commit) name their queues.
+  // Rows that were never sealed (a shard that is thrown away without its last commit) name their
+  // queues.
   batches_.abandon();
 }
 
@@ -76,7 +76,8 @@ void ShardQueues::drop_ended() {
   std::erase_if(ended_, [](const auto& queue) { return !queue->has_unfinished_rows(); });
 }
 
-// ---- output windows --------------------------------------------------------------------------------------------
+// ---- output windows
+// --------------------------------------------------------------------------------------------
 
 OutputWindow* ShardQueues::output_window(ConnectionId connection) {
   auto& window = windows_[connection];
@@ -111,7 +112,8 @@ void ShardQueues::connection_gone(ConnectionId connection) {
   }
 }
 
-// ---- deferred work ---------------------------------------------------------------------------------------------
+// ---- deferred work
+// ---------------------------------------------------------------------------------------------
 
 void ShardQueues::dead_letter(const Queue& queue, MessagePtr message, DeadLetterReason reason) {
   if (queue.record().settings.dead_letter_exchange) {
@@ -119,7 +121,9 @@ void ShardQueues::dead_letter(const Queue& queue, MessagePtr message, DeadLetter
   }
 }
 
-void ShardQueues::queue_ended(Queue& queue) { ending_.push_back(queue.record().id); }
+void ShardQueues::queue_ended(Queue& queue) {
+  ending_.push_back(queue.record().id);
+}
 
 void ShardQueues::run_deferred() {
   while (!letters_.empty() || !ending_.empty()) [[unlikely]] {
@@ -135,11 +139,11 @@ void ShardQueues::run_deferred() {
 }
 
 void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
-  const MessagePtr letter = make_dead_letter(*deferred.message, *deferred.from, deferred.reason,
-                                             clock().wall_ms());
+  const MessagePtr letter =
+      make_dead_letter(*deferred.message, *deferred.from, deferred.reason, clock().wall_ms());
   const auto properties = amqp::decode_properties(letter->properties());
-  const std::string_view headers = properties && properties->headers ? properties->headers->bytes
-                                                                     : std::string_view{};
+  const std::string_view headers =
+      properties && properties->headers ? properties->headers->bytes : std::string_view{};
   const Route route = environment_.topology->route(deferred.from->vhost, letter->exchange(),
                                                    letter->routing_key(), headers);
   for (const auto& target : route.queues) {
@@ -156,7 +160,8 @@ void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
   }
 }
 
-// ---- timers ----------------------------------------------------------------------------------------------------
+// ---- timers
+// ----------------------------------------------------------------------------------------------------
 
 void ShardQueues::set_timer(Queue& queue, std::int64_t at_ms) {
   timers_.emplace(at_ms, queue.record().id);
@@ -174,7 +179,8 @@ void ShardQueues::tick() {
   run_deferred();
 }
 
-// ---- the store -------------------------------------------------------------------------------------------------
+// ---- the store
+// -------------------------------------------------------------------------------------------------
 
 void ShardQueues::add_pending(PendingRow&& row) {
   batches_.add(std::move(row), clock().steady_ms());
@@ -187,8 +193,8 @@ void ShardQueues::progress_changed(Queue& queue, bool urgent) {
 
 void ShardQueues::update_congestion() {
   const std::size_t bytes = batches_.bytes();
-  const bool congested = bytes > (congested_ ? limits::pending_bytes_relieved
-                                             : limits::pending_bytes_congested);
+  const bool congested =
+      bytes > (congested_ ? limits::pending_bytes_relieved : limits::pending_bytes_congested);
   if (congested == congested_) [[likely]] {
     return;
   }
@@ -233,6 +239,7 @@ void ShardQueues::start_read(Queue& queue, Priority priority, storage::PositionR
     std::vector<StoredRow> rows;
     std::string damage;
   };
+
   auto chunk = std::make_shared<Chunk>();
   const QueueId id = queue.record().id;
   environment_.store->read(
@@ -244,7 +251,8 @@ void ShardQueues::start_read(Queue& queue, Priority priority, storage::PositionR
           chunk->damage = message.error().text;
         }
       },
-      [this, chunk, id, priority, generation, post = environment_.post](storage::ReadOutcome outcome) {
+      [this, chunk, id, priority, generation,
+       post = environment_.post](storage::ReadOutcome outcome) {
         if (!chunk->damage.empty() && !outcome.failed) {
           outcome.failed = true;
           outcome.error = chunk->damage;
@@ -258,7 +266,8 @@ void ShardQueues::start_read(Queue& queue, Priority priority, storage::PositionR
       });
 }
 
-// ---- to channels -----------------------------------------------------------------------------------------------
+// ---- to channels
+// -----------------------------------------------------------------------------------------------
 
 void ShardQueues::deliver(Deliver&& delivery) {
   answers_.send(delivery.channel.connection, std::move(delivery));

@@ -18,8 +18,9 @@
 
 namespace lepus::model {
 
-/// The queues that one shard owns and what they share: pending batches, timers, output windows, and the work that a queue
-/// must not do in the middle of its own call (dead-lettering, its own deletion).
+/// The queues that one shard owns and what they share: pending batches, timers, output windows, and
+/// the work that a queue must not do in the middle of its own call (dead-lettering, its own
+/// deletion).
 class ShardQueues final : public QueueHost {
  public:
   ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers,
@@ -42,7 +43,9 @@ class ShardQueues final : public QueueHost {
   void run_deferred();
   void tick();
   void seal_if_due();
+
   [[nodiscard]] bool has_pending_work() const { return !batches_.is_idle(); }
+
   /// Seals whatever waits, for the last commit.
   void seal_now();
 
@@ -50,6 +53,7 @@ class ShardQueues final : public QueueHost {
 
   // ---- QueueHost ----
   [[nodiscard]] const Clock& clock() const override { return *environment_.clock; }
+
   void deliver(Deliver&& delivery) override;
   void add_pending(PendingRow&& row) override;
   void progress_changed(Queue& queue, bool urgent) override;

@@ -8,13 +8,14 @@
 
 namespace lepus::model {
 
-/// What a channel, a vhost or the broker did with messages since its start; rates are made of differences.
+/// What a channel, a vhost or the broker did with messages since its start; rates are made of
+/// differences.
 struct MessageCounters {
   std::uint64_t publish = 0;
   std::uint64_t confirm = 0;
   std::uint64_t return_unroutable = 0;
   std::uint64_t drop_unroutable = 0;
-  std::uint64_t deliver = 0;         ///< to consumers that acknowledge
+  std::uint64_t deliver = 0;  ///< to consumers that acknowledge
   std::uint64_t deliver_no_ack = 0;
   std::uint64_t get = 0;
   std::uint64_t get_no_ack = 0;
@@ -23,7 +24,9 @@ struct MessageCounters {
   std::uint64_t ack = 0;
 
   /// deliver_get of the management API.
-  [[nodiscard]] std::uint64_t deliver_get() const { return deliver + deliver_no_ack + get + get_no_ack; }
+  [[nodiscard]] std::uint64_t deliver_get() const {
+    return deliver + deliver_no_ack + get + get_no_ack;
+  }
 
   MessageCounters& operator+=(const MessageCounters& other) {
     publish += other.publish;
@@ -41,7 +44,8 @@ struct MessageCounters {
   }
 };
 
-/// One row of GET /api/connections, without what is derived from it. Taken on the connection's shard.
+/// One row of GET /api/connections, without what is derived from it. Taken on the connection's
+/// shard.
 struct ConnectionRow {
   ConnectionId id = ConnectionId::none;
   std::string name;  ///< "127.0.0.1:5000 -> 127.0.0.1:5672"
@@ -49,10 +53,10 @@ struct ConnectionRow {
   std::uint16_t peer_port = 0;
   std::string host;
   std::uint16_t port = 0;
-  std::string vhost;  ///< empty before connection.open
-  std::string user;   ///< empty before the login
+  std::string vhost;               ///< empty before connection.open
+  std::string user;                ///< empty before the login
   std::string user_provided_name;  ///< client property connection_name, or empty
-  std::string state;               ///< starting, running, blocking, blocked, flow, closing or closed
+  std::string state;  ///< starting, running, blocking, blocked, flow, closing or closed
   std::string auth_mechanism;
   std::int64_t connected_at_ms = 0;  ///< wall clock
   std::uint32_t channels = 0;

@@ -63,7 +63,8 @@ void SubQueue::mark_unacked(const ReadyMessage& taken, ConsumerId consumer) {
   unacked_bytes_ += taken.message->body().size();
   memory_bytes_ += taken.message->memory_bytes();
   const bool added =
-      unacked_.emplace(taken.position, UnackedMessage{taken.message, consumer, taken.delivery_count})
+      unacked_
+          .emplace(taken.position, UnackedMessage{taken.message, consumer, taken.delivery_count})
           .second;
   LEPUS_ASSERT(added, "a message is with one consumer at a time");
 }
@@ -99,11 +100,10 @@ void SubQueue::give_back(Position position) {
   unacked_bytes_ -= unacked.message->body().size();
   ++ready_count_;
   ready_bytes_ += unacked.message->body().size();
-  const bool added =
-      returned_
-          .emplace(position, ReadyMessage{std::move(unacked.message), position,
-                                          unacked.delivery_count + 1, true})
-          .second;
+  const bool added = returned_
+                         .emplace(position, ReadyMessage{std::move(unacked.message), position,
+                                                         unacked.delivery_count + 1, true})
+                         .second;
   LEPUS_ASSERT(added, "a position is either unacked or ready");
 }
 
@@ -154,7 +154,8 @@ void SubQueue::leave_paged_mode_if_gap_is_read() {
     read_in_flight_ = false;
     ++read_generation_;
   }
-  // Nothing is on disk only: the uncommitted tail becomes the head, and new messages follow it in memory.
+  // Nothing is on disk only: the uncommitted tail becomes the head, and new messages follow it in
+  // memory.
   for (auto& ready : tail_) {
     append_to_head(std::move(ready));
   }
@@ -265,7 +266,8 @@ bool SubQueue::restore(const storage::SubQueueProgress& progress, bool clean_sto
   stored_count_ = progress.stored_count;
   stored_bytes_ = progress.stored_bytes;
   had_consumer_ = progress.had_consumer;
-  // After an unclean stop deliveries since the last commit left no trace: flag all rather than too few.
+  // After an unclean stop deliveries since the last commit left no trace: flag all rather than too
+  // few.
   redelivered_below_ =
       !clean_stop && progress.had_consumer ? progress.next_position : progress.delivered_below;
   delivered_below_ = redelivered_below_;
@@ -280,7 +282,8 @@ bool SubQueue::restore(const storage::SubQueueProgress& progress, bool clean_sto
 }
 
 Position SubQueue::transient_floor() const {
-  // Only what lies below everything that may still be read; unacked and returned messages are held in memory.
+  // Only what lies below everything that may still be read; unacked and returned messages are held
+  // in memory.
   if (paged_) {
     return gap_begin_;
   }

@@ -37,10 +37,10 @@ struct StoredRow {
   MessagePtr message;
 };
 
-/// Messages of one priority level, by position. In order of position these are: what was given back (`returned_`), the head
-/// in memory, the gap that lives on disk only, and the tail: newer messages whose batch is not committed yet. Without a gap
-/// there is no tail: everything that is ready is in memory. Positions rise with publishing, so whatever was delivered lies
-/// below the head.
+/// Messages of one priority level, by position. In order of position these are: what was given back
+/// (`returned_`), the head in memory, the gap that lives on disk only, and the tail: newer messages
+/// whose batch is not committed yet. Without a gap there is no tail: everything that is ready is in
+/// memory. Positions rise with publishing, so whatever was delivered lies below the head.
 ///
 /// Decides nothing by itself: the queue tells it what to push, take, settle and read.
 class SubQueue {
@@ -54,14 +54,17 @@ class SubQueue {
     Position position = 0;
     bool needs_row = false;  ///< a durable row, or a transient one because memory is full
   };
+
   /// @param window_bytes_max  what may stay in memory at the head
   Pushed push(MessagePtr message, std::size_t window_bytes_max);
 
   // ---- delivering ----
   /// The next message, if it is in memory.
   [[nodiscard]] const ReadyMessage* front() const;
+
   /// Something is ready, but it must be read first.
   [[nodiscard]] bool front_is_on_disk() const { return front() == nullptr && ready_count_ > 0; }
+
   /// Takes front() out of what is ready; it is then either marked unacked or settled.
   ReadyMessage take_front();
   void mark_unacked(const ReadyMessage& taken, ConsumerId consumer);
@@ -78,8 +81,10 @@ class SubQueue {
   std::uint64_t purge();
 
   // ---- memory and disk ----
-  /// What to read next so that the head does not run dry; nothing while a read is under way or none is needed.
-  [[nodiscard]] std::optional<storage::PositionRange> wanted_read(std::size_t window_bytes_max) const;
+  /// What to read next so that the head does not run dry; nothing while a read is under way or none
+  /// is needed.
+  [[nodiscard]] std::optional<storage::PositionRange> wanted_read(
+      std::size_t window_bytes_max) const;
   /// @return the generation that rows_read() must bring back.
   std::uint64_t read_started();
   /// @return false when messages that should have been there were not: a read fault.
@@ -88,16 +93,21 @@ class SubQueue {
   /// The store has committed everything that was sealed below this position.
   void committed(Position below);
 
-  /// The row of a pending message has still to be written: it is not settled and, if it is transient, not in memory's head.
+  /// The row of a pending message has still to be written: it is not settled and, if it is
+  /// transient, not in memory's head.
   [[nodiscard]] bool is_settled(Position position) const { return settled_.contains(position); }
+
   /// A row was put into a batch that is being sealed.
   void row_sealed(const Message& message);
+
   /// Everything below next_position() has now been decided: stored, or never to be.
   void sealed() { sealed_below_ = next_position_; }
+
   [[nodiscard]] Position sealed_below() const { return sealed_below_; }
 
   [[nodiscard]] storage::SubQueueProgress progress() const;
-  /// @return whether the record is out of date: more counts as delivered now, which must outlast a clean stop.
+  /// @return whether the record is out of date: more counts as delivered now, which must outlast a
+  /// clean stop.
   bool restore(const storage::SubQueueProgress& progress, bool clean_stop);
   /// All transient rows below it are dead.
   [[nodiscard]] Position transient_floor() const;
@@ -105,10 +115,15 @@ class SubQueue {
   void note_consumer() { had_consumer_ = true; }
 
   [[nodiscard]] std::uint64_t ready_count() const { return ready_count_; }
+
   [[nodiscard]] std::uint64_t ready_bytes() const { return ready_bytes_; }
+
   [[nodiscard]] std::uint64_t unacked_count() const { return unacked_.size(); }
+
   [[nodiscard]] std::uint64_t unacked_bytes() const { return unacked_bytes_; }
+
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
+
   [[nodiscard]] std::uint64_t count_in_memory() const {
     return head_.size() + tail_.size() + returned_.size() + unacked_.size();
   }
@@ -117,22 +132,25 @@ class SubQueue {
   void check_invariants() const;
 
  private:
-  using Messages =
-      boost::container::deque<ReadyMessage, void,
-                              boost::container::deque_options<
-                                  boost::container::block_bytes<2048>>::type>;
+  using Messages = boost::container::deque<
+      ReadyMessage, void,
+      boost::container::deque_options<boost::container::block_bytes<2048>>::type>;
 
   [[nodiscard]] bool has_gap_or_tail() const { return paged_; }
+
   [[nodiscard]] Position gap_end() const {
     return tail_.empty() ? next_position_ : tail_.front().position;
   }
+
   void append_to_head(ReadyMessage message);
   void leave_paged_mode_if_gap_is_read();
   void note_settled(Position position);
   void note_not_stored(Position position);
+
   [[nodiscard]] bool is_stored(Position position, const Message& message) const {
     return durable_ && message.is_persistent() && position < sealed_below_;
   }
+
   [[nodiscard]] bool was_delivered_before(Position position) const {
     return position < redelivered_below_;
   }
@@ -142,8 +160,8 @@ class SubQueue {
 
   std::map<Position, ReadyMessage> returned_;
   Messages head_;
-  bool paged_ = false;          // there is a gap or a tail
-  Position gap_begin_ = 0;      // while paged: the gap is [gap_begin_, gap_end())
+  bool paged_ = false;           // there is a gap or a tail
+  Position gap_begin_ = 0;       // while paged: the gap is [gap_begin_, gap_end())
   std::uint64_t gap_count_ = 0;  // ready messages in it
   Messages tail_;
   boost::unordered_flat_map<Position, UnackedMessage> unacked_;
@@ -151,8 +169,8 @@ class SubQueue {
   Position next_position_ = 0;
   Position sealed_below_ = 0;
   PositionSet settled_;
-  // What a restart is to take for settled: settled_ and all transient positions. Made when the first transient message
-  // comes to a durable queue; without it, settled_ is the same.
+  // What a restart is to take for settled: settled_ and all transient positions. Made when the
+  // first transient message comes to a durable queue; without it, settled_ is the same.
   std::optional<PositionSet> settled_or_transient_;
   std::uint64_t stored_count_ = 0;
   std::uint64_t stored_bytes_ = 0;

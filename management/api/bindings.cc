@@ -19,9 +19,9 @@
 
 namespace lepus::management::api {
 
-using nlohmann::json;
 using model::BindingDescription;
 using model::BindingDestination;
+using nlohmann::json;
 
 namespace {
 
@@ -126,8 +126,7 @@ Response list_queue_bindings(const Context& context) {
 Response list_bindings_from(const Context& context) {
   Rows rows;
   const std::string& vhost = context.path("vhost");
-  append(rows, vhost,
-         context.broker.topology().list_bindings_from(vhost, context.exchange()));
+  append(rows, vhost, context.broker.topology().list_bindings_from(vhost, context.exchange()));
   return list_rows(context, rows);
 }
 
@@ -188,8 +187,8 @@ Task<Response> post_binding(const Context& context) {
     co_return bind_error(*answer.error);
   }
   Response response = created();
-  response.headers.emplace_back("location", percent_encode(ends.destination) + '/' +
-                                                percent_encode(properties_key(binding)));
+  response.headers.emplace_back(
+      "location", percent_encode(ends.destination) + '/' + percent_encode(properties_key(binding)));
   co_return response;
 }
 

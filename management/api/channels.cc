@@ -81,12 +81,11 @@ Response stats_are_disabled() {
 
 Response list_rows(const Context& context, const Rows& rows, bool is_paged) {
   const std::string node = context.broker.node().name;
-  return list_response(context,
-                       list_of(
-                           rows, [](const Row& row) { return std::string_view{row.channel.vhost}; },
-                           [](const Row& row) { return std::string_view{row.name}; },
-                           [&](const Row& row) { return channel_json(context, row, node); },
-                           is_paged));
+  return list_response(
+      context, list_of(
+                   rows, [](const Row& row) { return std::string_view{row.channel.vhost}; },
+                   [](const Row& row) { return std::string_view{row.name}; },
+                   [&](const Row& row) { return channel_json(context, row, node); }, is_paged));
 }
 
 }  // namespace
@@ -106,15 +105,14 @@ Task<Response> list_vhost_channels(const Context& context) {
   }
   auto channels = co_await context.broker.channel_rows();
   Rows rows = visible_rows(context, std::move(channels));
-  std::erase_if(rows,
-                [&](const Row& row) { return row.channel.vhost != context.path("vhost"); });
+  std::erase_if(rows, [&](const Row& row) { return row.channel.vhost != context.path("vhost"); });
   co_return list_rows(context, rows, true);
 }
 
 Task<Response> list_connection_channels(const Context& context) {
   const auto connections = co_await context.broker.connection_rows();
-  const auto found = std::ranges::find(connections, context.path("connection"),
-                                       &model::ConnectionRow::name);
+  const auto found =
+      std::ranges::find(connections, context.path("connection"), &model::ConnectionRow::name);
   if (found == connections.end()) {
     co_return object_not_found();
   }

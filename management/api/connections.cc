@@ -8,9 +8,8 @@
 #include "management/api/handlers.h"
 #include "management/api/rows.h"
 #include "management/authentication.h"
-#include "management/listing.h"
-
 #include "management/json_values.h"
+#include "management/listing.h"
 
 namespace lepus::management::api {
 
@@ -146,10 +145,11 @@ Task<Response> list_user_connections(const Context& context) {
     return !is_visible(context, row) || row.user != context.path("user");
   });
   const std::string node = context.broker.node().name;
-  co_return list_response(context, list_of(
-                                       rows, [](const Row& row) { return std::string_view{row.vhost}; },
-                                       [](const Row& row) { return std::string_view{row.name}; },
-                                       [&](const Row& row) { return basic_json(row, node); }, false));
+  co_return list_response(context,
+                          list_of(
+                              rows, [](const Row& row) { return std::string_view{row.vhost}; },
+                              [](const Row& row) { return std::string_view{row.name}; },
+                              [&](const Row& row) { return basic_json(row, node); }, false));
 }
 
 Task<Response> close_user_connections(const Context& context) {

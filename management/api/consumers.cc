@@ -57,10 +57,10 @@ Task<Response> list_some(const Context& context, std::optional<std::string> vhos
     const bool is_active = single == actives.end() || single->second == row.id;
     return consumer_json(row, node, is_active, is_active && single != actives.end());
   };
-  co_return list_response(context,
-                          list_of(
-                              rows, [](const Row& row) { return std::string_view{row.vhost}; },
-                              [](const Row& row) { return std::string_view{row.tag}; }, make, false));
+  co_return list_response(
+      context, list_of(
+                   rows, [](const Row& row) { return std::string_view{row.vhost}; },
+                   [](const Row& row) { return std::string_view{row.tag}; }, make, false));
 }
 
 }  // namespace

@@ -104,9 +104,7 @@ void put_parameters(json& definitions, const model::Topology& topology,
 
 json vhost_definition(const model::VhostDescription& vhost) {
   json metadata{{"description", vhost.description}, {"tags", vhost.tags}};
-  json definition{{"name", vhost.name},
-                  {"description", vhost.description},
-                  {"tags", vhost.tags}};
+  json definition{{"name", vhost.name}, {"description", vhost.description}, {"tags", vhost.tags}};
   if (!vhost.default_queue_type.empty()) {
     definition["default_queue_type"] = vhost.default_queue_type;
     metadata["default_queue_type"] = vhost.default_queue_type;

@@ -26,17 +26,21 @@ class FullAccess final : public model::Access {
       : user_(std::move(user)), vhost_(std::move(vhost)) {}
 
   [[nodiscard]] const std::string& vhost() const override { return vhost_; }
+
   [[nodiscard]] const std::string& user() const override { return user_; }
+
   [[nodiscard]] std::optional<model::ProtocolError> check(
       model::Resource /*resource*/, std::string_view /*name*/,
       model::Permission /*permission*/) const override {
     return std::nullopt;
   }
+
   [[nodiscard]] std::optional<model::ProtocolError> check_topic(
       std::string_view /*exchange*/, std::string_view /*routing_key*/,
       model::Permission /*permission*/) const override {
     return std::nullopt;
   }
+
   [[nodiscard]] bool may_impersonate() const override { return true; }
 
  private:
@@ -70,6 +74,7 @@ class Import {
   }
 
   [[nodiscard]] const std::optional<Response>& error() const { return error_; }
+
   /// The last change: when it is committed, all are.
   [[nodiscard]] model::TopologyTicket ticket() const { return ticket_; }
 
@@ -270,8 +275,8 @@ class Import {
     const bool to_exchange = entry.text("destination_type") == "exchange";
     const model::BindingDescription binding{
         .source = name_of(entry, "source"),
-        .destination_type = to_exchange ? model::BindingDestination::exchange
-                                        : model::BindingDestination::queue,
+        .destination_type =
+            to_exchange ? model::BindingDestination::exchange : model::BindingDestination::queue,
         .destination = name_of(entry, "destination"),
         .routing_key = name_of(entry, "routing_key"),
         .arguments = entry.arguments("arguments")};

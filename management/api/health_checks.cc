@@ -45,7 +45,8 @@ std::string_view listed_protocol(std::string_view protocol) {
        {"amqps", "amqp/ssl"},
        {"amqp091/ssl", "amqp/ssl"},
        {"management", "http"}}};
-  const auto* const found = std::ranges::find(names, protocol, [](auto& each) { return each.first; });
+  const auto* const found =
+      std::ranges::find(names, protocol, [](auto& each) { return each.first; });
   return found == names.end() ? protocol : found->second;
 }
 
@@ -120,8 +121,7 @@ Response check_certificate_expiration(const Context& context) {
   }
   constexpr std::array<std::string_view, 4> units{"days", "weeks", "months", "years"};
   if (std::ranges::find(units, context.path("unit")) == units.end()) {
-    return bad_request(
-        "Time unit not recognised. Supported units: days, weeks, months, years.");
+    return bad_request("Time unit not recognised. Supported units: days, weeks, months, years.");
   }
   return ok();
 }

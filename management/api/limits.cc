@@ -71,8 +71,8 @@ Task<Response> when_committed(const Context& context, Result<model::TopologyTick
   co_return committed ? no_content() : not_committed();
 }
 
-Response list_limits(const Context& context, const std::vector<std::pair<std::string, json>>& limits,
-                     const char* key) {
+Response list_limits(const Context& context,
+                     const std::vector<std::pair<std::string, json>>& limits, const char* key) {
   return list_response(context, list_of(
                                     limits, [](const auto&) { return std::string_view{}; },
                                     [](const auto& row) { return std::string_view{row.first}; },

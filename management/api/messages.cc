@@ -52,8 +52,9 @@ GetOptions read_options(BodyReader& body) {
   options.requeues = ack_mode.ends_with("_requeue_true");
   if ((!options.acknowledges && !options.rejects) ||
       (!options.requeues && !ack_mode.ends_with("_requeue_false"))) {
-    body.fail("Unsupported ackmode. Please use ack_requeue_true, ack_requeue_false, "
-              "reject_requeue_true or reject_requeue_false.");
+    body.fail(
+        "Unsupported ackmode. Please use ack_requeue_true, ack_requeue_false, "
+        "reject_requeue_true or reject_requeue_false.");
   }
   options.as_base64 = encoding == "base64";
   if (!options.as_base64 && encoding != "auto") {
@@ -122,17 +123,16 @@ Task<Response> get_messages(const Context& context) {
     }
     last = method.delivery_tag;
     messages += (messages.size() > 1 ? "," : "") + to_text(message_json(answer, method, options));
-    if (messages.size() > answer_bytes_max ||
-        context.broker.clock().steady_ms() > deadline_ms) {
+    if (messages.size() > answer_bytes_max || context.broker.clock().steady_ms() > deadline_ms) {
       break;
     }
   }
   messages += ']';
   if (last.value != 0 && !settles_at_once) {
-    const amqp::BasicNack nack{
-        .delivery_tag = last, .multiple = true, .requeue = options.requeues};
+    const amqp::BasicNack nack{.delivery_tag = last, .multiple = true, .requeue = options.requeues};
     client.execute_unanswered(nack);
-    // The queue answers this after it has taken the messages back, so whoever comes next finds them.
+    // The queue answers this after it has taken the messages back, so whoever comes next finds
+    // them.
     const amqp::QueueDeclare passive{.queue = queue, .passive = true};
     static_cast<void>(co_await client.execute(passive));
   }

@@ -4,10 +4,9 @@
 #include <string>
 #include <thread>
 
+#include <nlohmann/json.hpp>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <nlohmann/json.hpp>
 
 #include "management/api/handlers.h"
 #include "management/api/rows.h"
@@ -44,12 +43,26 @@ std::int64_t connection_count(const Context& context) {
 
 /// What RabbitMQ counts and a broker without its store has not; tools expect the fields.
 void put_unused_counters(json& node) {
-  for (const char* name :
-       {"gc_num", "gc_bytes_reclaimed", "context_switches", "io_read_count", "io_read_bytes",
-        "io_write_count", "io_write_bytes", "io_sync_count", "io_seek_count", "io_reopen_count",
-        "io_read_avg_time", "io_write_avg_time", "io_sync_avg_time", "io_seek_avg_time",
-        "mnesia_ram_tx_count", "mnesia_disk_tx_count", "msg_store_read_count",
-        "msg_store_write_count", "queue_index_read_count", "queue_index_write_count"}) {
+  for (const char* name : {"gc_num",
+                           "gc_bytes_reclaimed",
+                           "context_switches",
+                           "io_read_count",
+                           "io_read_bytes",
+                           "io_write_count",
+                           "io_write_bytes",
+                           "io_sync_count",
+                           "io_seek_count",
+                           "io_reopen_count",
+                           "io_read_avg_time",
+                           "io_write_avg_time",
+                           "io_sync_avg_time",
+                           "io_seek_avg_time",
+                           "mnesia_ram_tx_count",
+                           "mnesia_disk_tx_count",
+                           "msg_store_read_count",
+                           "msg_store_write_count",
+                           "queue_index_read_count",
+                           "queue_index_write_count"}) {
     put_rated(node, name, 0, 0);
   }
   node.update(churn_rates());
@@ -87,26 +100,25 @@ json node_json(const Context& context, const model::NodeResources& resources) {
   if (context.stats_disabled()) {
     return object;
   }
-  object.update(
-      {{"os_pid", std::to_string(::getpid())},
-       {"uptime", context.broker.clock().steady_ms() - node.started_at_ms},
-       {"rates_mode", "basic"},
-       {"being_drained", false},
-       {"mem_calculation_strategy", "rss"},
-       {"partitions", json::array()},
-       {"cluster_links", json::array()},
-       {"exchange_types", exchange_types()},
-       {"contexts", contexts(node)},
-       {"applications", json::array({json{{"name", "rabbit"},
-                                          {"description", "RabbitMQ"},
-                                          {"version", rabbitmq_version}}})},
-       {"enabled_plugins", json::array({"rabbitmq_management"})},
-       {"log_files", node.log_files},
-       {"config_files", node.config_files},
-       {"db_dir", node.data_dir},
-       {"net_ticktime", 60},
-       {"ra_open_file_metrics", json::object()},
-       {"metrics_gc_queue_length", json::object()}});
+  object.update({{"os_pid", std::to_string(::getpid())},
+                 {"uptime", context.broker.clock().steady_ms() - node.started_at_ms},
+                 {"rates_mode", "basic"},
+                 {"being_drained", false},
+                 {"mem_calculation_strategy", "rss"},
+                 {"partitions", json::array()},
+                 {"cluster_links", json::array()},
+                 {"exchange_types", exchange_types()},
+                 {"contexts", contexts(node)},
+                 {"applications", json::array({json{{"name", "rabbit"},
+                                                    {"description", "RabbitMQ"},
+                                                    {"version", rabbitmq_version}}})},
+                 {"enabled_plugins", json::array({"rabbitmq_management"})},
+                 {"log_files", node.log_files},
+                 {"config_files", node.config_files},
+                 {"db_dir", node.data_dir},
+                 {"net_ticktime", 60},
+                 {"ra_open_file_metrics", json::object()},
+                 {"metrics_gc_queue_length", json::object()}});
   put_mechanisms(object, node);
   put_resources(object, context, resources);
   put_unused_counters(object);
@@ -118,11 +130,11 @@ json node_json(const Context& context, const model::NodeResources& resources) {
 Task<Response> list_nodes(const Context& context) {
   const auto resources = co_await context.broker.resources();
   const std::array nodes{context.broker.node().name};
-  co_return list_response(context, list_of(
-                                       nodes, [](const auto&) { return std::string_view{}; },
-                                       [](const std::string& name) { return std::string_view{name}; },
-                                       [&](const auto&) { return node_json(context, resources); },
-                                       false));
+  co_return list_response(context,
+                          list_of(
+                              nodes, [](const auto&) { return std::string_view{}; },
+                              [](const std::string& name) { return std::string_view{name}; },
+                              [&](const auto&) { return node_json(context, resources); }, false));
 }
 
 Task<Response> get_node(const Context& context) {
@@ -145,11 +157,26 @@ Task<Response> get_node_memory(const Context& context) {
   const std::uint64_t used = resources.memory_used_bytes;
   json memory{{"strategy", "rss"},
               {"total", {{"rss", used}, {"allocated", used}, {"erlang", used}}}};
-  for (const char* name :
-       {"connection_readers", "connection_writers", "connection_channels", "connection_other",
-        "queue_procs", "queue_slave_procs", "quorum_queue_procs", "stream_queue_procs", "plugins",
-        "metrics", "mgmt_db", "mnesia", "quorum_ets", "binary", "msg_index", "code", "atom",
-        "other_ets", "allocated_unused", "reserved_unallocated"}) {
+  for (const char* name : {"connection_readers",
+                           "connection_writers",
+                           "connection_channels",
+                           "connection_other",
+                           "queue_procs",
+                           "queue_slave_procs",
+                           "quorum_queue_procs",
+                           "stream_queue_procs",
+                           "plugins",
+                           "metrics",
+                           "mgmt_db",
+                           "mnesia",
+                           "quorum_ets",
+                           "binary",
+                           "msg_index",
+                           "code",
+                           "atom",
+                           "other_ets",
+                           "allocated_unused",
+                           "reserved_unallocated"}) {
     memory[name] = 0;
   }
   memory["other_proc"] = 0;

@@ -24,9 +24,8 @@ constexpr std::string_view erlang_full_version =
 
 json basic_overview(const Context& context) {
   const auto node = context.broker.node();
-  const json samples{{"global", {600, 3600, 28800, 86400}},
-                     {"basic", {600, 3600}},
-                     {"detailed", {600}}};
+  const json samples{
+      {"global", {600, 3600, 28800, 86400}}, {"basic", {600, 3600}}, {"detailed", {600}}};
   return {{"management_version", rabbitmq_version},
           {"rabbitmq_version", rabbitmq_version},
           {"product_version", rabbitmq_version},
@@ -145,9 +144,10 @@ Response get_whoami(const Context& context) {
 }
 
 Response get_auth(const Context& context) {
-  return object_response(context,
-                         {{"oauth_enabled", false}, {"enable_uaa", false}, {"uaa_client_id", ""},
-                          {"uaa_location", ""}});
+  return object_response(context, {{"oauth_enabled", false},
+                                   {"enable_uaa", false},
+                                   {"uaa_client_id", ""},
+                                   {"uaa_location", ""}});
 }
 
 Response get_extensions(const Context& context) {
@@ -169,19 +169,16 @@ Response get_feature_flags(const Context& context) {
                                                    "stream_queue",
                                                    "tracking_records_in_ets",
                                                    "user_limits"};
-  return list_response(context,
-                       list_of(
-                           names, [](std::string_view) { return std::string_view{}; },
-                           [](std::string_view name) { return name; },
-                           [](std::string_view name) {
-                             return json{{"name", name},
-                                         {"desc", ""},
-                                         {"doc_url", ""},
-                                         {"state", "enabled"},
-                                         {"stability", "stable"},
-                                         {"provided_by", "rabbit"}};
-                           },
-                           false));
+  return list_response(context, list_of(
+                                    names, [](std::string_view) { return std::string_view{}; },
+                                    [](std::string_view name) { return name; },
+                                    [](std::string_view name) {
+                                      return json{
+                                          {"name", name},          {"desc", ""},
+                                          {"doc_url", ""},         {"state", "enabled"},
+                                          {"stability", "stable"}, {"provided_by", "rabbit"}};
+                                    },
+                                    false));
 }
 
 }  // namespace lepus::management::api

@@ -23,10 +23,10 @@ using Rows = std::vector<Row>;
 
 template <typename Make>
 Response list_rows(const Context& context, const Rows& rows, Make make) {
-  return list_response(context, list_of(
-                                    rows, [](const Row& row) { return std::string_view{row.vhost}; },
-                                    [](const Row& row) { return std::string_view{row.name}; }, make,
-                                    false));
+  return list_response(context,
+                       list_of(
+                           rows, [](const Row& row) { return std::string_view{row.vhost}; },
+                           [](const Row& row) { return std::string_view{row.name}; }, make, false));
 }
 
 /// Those of the path's vhost, or of all that the user sees.

@@ -19,10 +19,10 @@ using TopicRows = std::vector<model::TopicPermissions>;
 
 template <typename List, typename Make>
 Response list_rows(const Context& context, const List& rows, Make make) {
-  return list_response(context, list_of(
-                                    rows, [](const auto& row) { return std::string_view{row.vhost}; },
-                                    [](const auto& row) { return std::string_view{row.user}; }, make,
-                                    false));
+  return list_response(
+      context, list_of(
+                   rows, [](const auto& row) { return std::string_view{row.vhost}; },
+                   [](const auto& row) { return std::string_view{row.user}; }, make, false));
 }
 
 bool vhost_exists(const Context& context) {
@@ -94,8 +94,7 @@ Task<Response> put_permissions(const Context& context) {
     co_return *body.error();
   }
   model::Topology& topology = context.broker.topology();
-  const bool existed =
-      topology.find_permissions(permissions.user, permissions.vhost).has_value();
+  const bool existed = topology.find_permissions(permissions.user, permissions.vhost).has_value();
   const auto ticket = topology.put_permissions(std::move(permissions));
   Task<Response> answering = when_committed(context, ticket, existed ? no_content() : created());
   co_return co_await answering;

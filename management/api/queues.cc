@@ -84,18 +84,19 @@ json queue_json(const Context& context, const Row& row, const std::string& node)
   put_sizes(object, row);
   // With consumers that can take whatever comes it is 1.
   const double capacity = row.consumer_count > 0 && row.ready_count == 0 ? 1.0 : 0.0;
-  object.update({{"policy", nullptr},
-                 {"operator_policy", nullptr},
-                 {"effective_policy_definition", json::object()},
-                 {"consumers", row.consumer_count},
-                 {"consumer_capacity", capacity},
-                 {"consumer_utilisation", capacity},
-                 {"exclusive_consumer_tag", text_or_null(row.exclusive_consumer_tag)},
-                 {"single_active_consumer_tag", text_or_null(row.active_consumer_tag)},
-                 {"head_message_timestamp", nullptr},
-                 {"garbage_collection", json::object()},
-                 {"storage_version", 2},
-                 {"backing_queue_status", {{"mode", "default"}, {"version", 2}, {"len", row.ready_count}}}});
+  object.update(
+      {{"policy", nullptr},
+       {"operator_policy", nullptr},
+       {"effective_policy_definition", json::object()},
+       {"consumers", row.consumer_count},
+       {"consumer_capacity", capacity},
+       {"consumer_utilisation", capacity},
+       {"exclusive_consumer_tag", text_or_null(row.exclusive_consumer_tag)},
+       {"single_active_consumer_tag", text_or_null(row.active_consumer_tag)},
+       {"head_message_timestamp", nullptr},
+       {"garbage_collection", json::object()},
+       {"storage_version", 2},
+       {"backing_queue_status", {{"mode", "default"}, {"version", 2}, {"len", row.ready_count}}}});
   if (row.record->settings.type == model::QueueType::quorum) {
     object.update({{"leader", node}, {"members", {node}}, {"online", {node}}});
   }

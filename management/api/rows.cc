@@ -139,7 +139,9 @@ json consumer_json(const model::ConsumerRow& row, std::string_view node, bool is
           {"ack_required", row.ack_required},
           {"exclusive", row.exclusive},
           {"active", is_active},
-          {"activity_status", is_single_active ? "single_active" : is_active ? "up" : "waiting"},
+          {"activity_status", is_single_active ? "single_active"
+                              : is_active      ? "up"
+                                               : "waiting"},
           {"prefetch_count", row.prefetch_count},
           {"arguments", to_json(row.arguments)}};
 }

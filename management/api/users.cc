@@ -21,10 +21,10 @@ using nlohmann::json;
 namespace {
 
 Response list_some(const Context& context, const std::vector<model::User>& users) {
-  return list_response(context, list_of(
-                                    users, [](const auto&) { return std::string_view{}; },
-                                    [](const auto& user) { return std::string_view{user.name}; },
-                                    user_json, false));
+  return list_response(
+      context, list_of(
+                   users, [](const auto&) { return std::string_view{}; },
+                   [](const auto& user) { return std::string_view{user.name}; }, user_json, false));
 }
 
 /// Nobody knows the password of a user who was given none.
@@ -154,8 +154,8 @@ Task<Response> delete_users(const Context& context) {
 }
 
 Response hash_password(const Context& context) {
-  return json_response({{"ok", model::hash_password(context.path("password"),
-                                                    model::PasswordHashing::sha256)}});
+  return json_response(
+      {{"ok", model::hash_password(context.path("password"), model::PasswordHashing::sha256)}});
 }
 
 }  // namespace lepus::management::api

@@ -116,16 +116,16 @@ TEST_F(ApplicationTest, TagsDecideWhatAUserMaySee) {
 
 TEST_F(ApplicationTest, AnUnknownVhostIsMissingInItsOwnWordsWhenWrittenTo) {
   expect_error(request(Method::get, "queues/nowhere"), 404, "Object Not Found", "Not Found");
-  expect_error(request(Method::put, "queues/nowhere/q", "{}"), 404, "not_found",
-               "vhost_not_found");
+  expect_error(request(Method::put, "queues/nowhere/q", "{}"), 404, "not_found", "vhost_not_found");
 }
 
 TEST_F(ApplicationTest, BodiesAreChecked) {
   expect_error(request(Method::put, "users/u", "{"), 400, "bad_request", "not_json");
   expect_error(request(Method::put, "users/u", "[1]"), 400, "bad_request", "not_json");
   expect_error(request(Method::put, "users/u", "{}"), 400, "bad_request", "tags_not_present");
-  expect_error(request(Method::put, "permissions/%2F/guest", R"({"configure":"",)"
-                                                             R"("write":""})"),
+  expect_error(request(Method::put, "permissions/%2F/guest",
+                       R"({"configure":"",)"
+                       R"("write":""})"),
                400, "bad_request", "[{key_missing,read}]");
   const Response response = request(Method::put, "queues/%2F/q", R"({"durable":"maybe"})");
   EXPECT_EQ(json::parse(response.body)["reason"], json::parse(R"(["not_boolean","maybe"])"));
@@ -141,9 +141,10 @@ TEST_F(ApplicationTest, ListsAreSortedPagedAndCutToColumns) {
   for (const char* name : {"b", "a", "c", "other"}) {
     broker_.declare_queue(name);
   }
-  EXPECT_EQ(get("queues/%2F?columns=name&sort=name&sort_reverse=true&page=1&page_size=2"),
-            json::parse(R"({"total_count":4,"filtered_count":4,"item_count":2,"page":1,)"
-                        R"("page_size":2,"page_count":2,"items":[{"name":"other"},{"name":"c"}]})"));
+  EXPECT_EQ(
+      get("queues/%2F?columns=name&sort=name&sort_reverse=true&page=1&page_size=2"),
+      json::parse(R"({"total_count":4,"filtered_count":4,"item_count":2,"page":1,)"
+                  R"("page_size":2,"page_count":2,"items":[{"name":"other"},{"name":"c"}]})"));
   EXPECT_EQ(get("queues?columns=name"),
             json::parse(R"([{"name":"a"},{"name":"b"},{"name":"c"},{"name":"other"}])"));
   EXPECT_EQ(get("queues?page=1&name=%5E.%24&use_regex=true")["filtered_count"], 3);
@@ -235,15 +236,14 @@ TEST_F(ApplicationTest, DefinitionsThatAreExportedCanBeImported) {
   EXPECT_EQ(get("users/ann")["limits"], json::parse(R"({"max-channels":10})"));
   const json of_vhost = get("definitions/shop");
   EXPECT_FALSE(of_vhost["queues"][0].contains("vhost"));
-  const Response wrong = request(Method::post, "definitions",
-                                 R"({"queues":[{"name":"q","vhost":"nope"}]})");
+  const Response wrong =
+      request(Method::post, "definitions", R"({"queues":[{"name":"q","vhost":"nope"}]})");
   EXPECT_EQ(json::parse(wrong.body)["reason"], json::parse(R"(["no_such_vhost","nope"])"));
 }
 
 TEST_F(ApplicationTest, HealthChecksTellWhatIsMissing) {
   EXPECT_EQ(get("health/checks/alarms"), json::parse(R"({"status":"ok"})"));
-  EXPECT_EQ(get("health/checks/port-listener/5672"),
-            json::parse(R"({"status":"ok","port":5672})"));
+  EXPECT_EQ(get("health/checks/port-listener/5672"), json::parse(R"({"status":"ok","port":5672})"));
   const Response missing = request(Method::get, "health/checks/port-listener/1");
   EXPECT_EQ(missing.status, 503);
   EXPECT_EQ(json::parse(missing.body),

@@ -16,6 +16,7 @@ namespace lepus::management {
 class FixedClock final : public Clock {
  public:
   [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
+
   [[nodiscard]] std::int64_t wall_ms() const override { return now_ms; }
 
   std::int64_t now_ms = 1'000'000;
@@ -46,17 +47,22 @@ class FakeBroker final : public model::BrokerAccess {
   }
 
   [[nodiscard]] model::Topology& topology() override { return topology_; }
+
   [[nodiscard]] const Clock& clock() const override { return clock_; }
+
   [[nodiscard]] model::NodeDescription node() const override {
     return {.name = "rabbit@test",
             .cluster_name = "rabbit@test",
             .lepus_version = "0.1.0",
             .listeners = {{"amqp", "127.0.0.1", 5672}}};
   }
+
   [[nodiscard]] const model::ConnectionCounts& connection_counts() const override {
     return counts_;
   }
+
   void resources(Answer<model::NodeResources> answer) override { answer(resources_now); }
+
   void queue_rows(std::vector<std::shared_ptr<model::QueueRecord>> queues,
                   Answer<std::vector<model::QueueRow>> answer) override {
     std::vector<model::QueueRow> rows;
@@ -65,22 +71,30 @@ class FakeBroker final : public model::BrokerAccess {
     }
     answer(std::move(rows));
   }
+
   void connection_rows(Answer<std::vector<model::ConnectionRow>> answer) override {
     answer(connections);
   }
+
   void channel_rows(Answer<std::vector<model::ChannelRow>> answer) override { answer({}); }
+
   void consumer_rows(Answer<std::vector<model::ConsumerRow>> answer) override { answer({}); }
+
   void total_counters(Answer<model::MessageCounters> answer) override { answer({}); }
+
   void close_connection(model::ConnectionId connection, std::string text) override {
     closed.emplace_back(connection, std::move(text));
   }
+
   void drop_queues(std::vector<std::shared_ptr<model::QueueRecord>> queues) override {
     static_cast<void>(queues);
   }
+
   void wait_for_topology(model::TopologyTicket ticket, Answer<bool> answer) override {
     static_cast<void>(ticket);
     answer(true);
   }
+
   void open_client(std::string user, std::string vhost,
                    Answer<model::Checked<std::shared_ptr<model::DirectClient>>> answer) override {
     static_cast<void>(user);

@@ -13,8 +13,8 @@ namespace {
 using nlohmann::json;
 
 TEST(JsonValues, MakeTablesAndComeBack) {
-  const json object{{"i", 1},    {"d", 1.5},        {"b", true},
-                    {"s", "x"},  {"l", {1, "two"}}, {"t", {{"inner", -3}}}};
+  const json object{{"i", 1},   {"d", 1.5},        {"b", true},
+                    {"s", "x"}, {"l", {1, "two"}}, {"t", {{"inner", -3}}}};
   const auto table = to_field_table(object);
   ASSERT_TRUE(table);
   EXPECT_EQ(table->find("i")->type_letter(), 'l');

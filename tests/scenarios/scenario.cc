@@ -19,7 +19,7 @@ std::optional<Number> whole_number(std::string_view text) {
   Number number{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc{} && end == text.data() + text.size() ? std::optional{number}
-                                                                   : std::nullopt;
+                                                                  : std::nullopt;
 }
 
 /// A bare word as a table's value: true, void, 5 (signedint), 5l (long), 5T (timestamp), 1.5, or a
@@ -37,11 +37,16 @@ amqp::FieldValue bare_value(std::string_view word) {
   const std::string_view digits = word.substr(0, word.empty() ? 0 : word.size() - 1);
   if (const auto number = whole_number<std::int64_t>(digits)) {
     switch (word.back()) {
-      case 'l': return {*number};
-      case 's': return {static_cast<std::int16_t>(*number)};
-      case 'B': return {static_cast<std::uint8_t>(*number)};
-      case 'T': return {amqp::Timestamp{static_cast<std::uint64_t>(*number)}};
-      default: break;
+      case 'l':
+        return {*number};
+      case 's':
+        return {static_cast<std::int16_t>(*number)};
+      case 'B':
+        return {static_cast<std::uint8_t>(*number)};
+      case 'T':
+        return {amqp::Timestamp{static_cast<std::uint64_t>(*number)}};
+      default:
+        break;
     }
   }
   if (const auto number = whole_number<std::int64_t>(word)) {

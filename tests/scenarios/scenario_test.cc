@@ -1,3 +1,5 @@
+#include "tests/scenarios/scenario.h"
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -8,7 +10,6 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/scenarios/scenario.h"
 #include "tests/scenarios/steps.h"
 
 // One test for each scenario file below this folder and each number of shards.
@@ -61,15 +62,15 @@ void register_scenarios(const std::filesystem::path& folder) {
     }
   }
   std::sort(paths.begin(), paths.end());
-  const Placement placements[] = {{"1_shard", 1, 0}, {"2_shards", 2, 0}, {"2_shards_swapped", 2, 1}};
+  const Placement placements[] = {
+      {"1_shard", 1, 0}, {"2_shards", 2, 0}, {"2_shards_swapped", 2, 1}};
   for (const std::filesystem::path& path : paths) {
     for (const Placement& placement : placements) {
       const std::string suite = path.parent_path().filename().string() + "_scenario";
       const std::string name = path.stem().string() + '/' + placement.name;
-      ::testing::RegisterTest(suite.c_str(), name.c_str(), nullptr, nullptr, path.c_str(), 1,
-                              [path, placement]() -> ScenarioTest* {
-                                return new ScenarioTest(path, placement);
-                              });
+      ::testing::RegisterTest(
+          suite.c_str(), name.c_str(), nullptr, nullptr, path.c_str(), 1,
+          [path, placement]() -> ScenarioTest* { return new ScenarioTest(path, placement); });
     }
   }
 }

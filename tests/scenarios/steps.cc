@@ -201,12 +201,18 @@ StepRunner::StepRunner(std::uint32_t shards, std::uint32_t first_shard)
 
 std::string StepRunner::run(const Step& step) {
   switch (step.kind) {
-    case Step::Kind::client: return open_client(step);
+    case Step::Kind::client:
+      return open_client(step);
     case Step::Kind::cut:
       return clients_.erase(step.client) == 1 ? "" : "there is no client " + step.client;
-    case Step::Kind::advance: broker_->advance(step.advance_ms); return {};
-    case Step::Kind::restart: restart(); return {};
-    case Step::Kind::method: return run_method(step);
+    case Step::Kind::advance:
+      broker_->advance(step.advance_ms);
+      return {};
+    case Step::Kind::restart:
+      restart();
+      return {};
+    case Step::Kind::method:
+      return run_method(step);
   }
   return {};
 }

@@ -30,19 +30,21 @@ class ManualClock final : public Clock {
   explicit ManualClock(std::int64_t now_ms = 1000) : now_ms(now_ms) {}
 
   [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
+
   [[nodiscard]] std::int64_t wall_ms() const override { return 1'700'000'000'000 + now_ms; }
 
   std::int64_t now_ms;
 };
 
-/// Shards, topology and connections in one thread, over a store in memory; nothing happens by itself.
+/// Shards, topology and connections in one thread, over a store in memory; nothing happens by
+/// itself.
 class BrokerInTest final : public model::TopologyListener {
  public:
   /// Over what the backend holds, as a restart does, at that time of the clock.
-  explicit BrokerInTest(std::uint32_t shard_count = 1,
-                        std::shared_ptr<storage::MemoryBackend> backend =
-                            std::make_shared<storage::MemoryBackend>(),
-                        std::int64_t now_ms = 1000)
+  explicit BrokerInTest(
+      std::uint32_t shard_count = 1,
+      std::shared_ptr<storage::MemoryBackend> backend = std::make_shared<storage::MemoryBackend>(),
+      std::int64_t now_ms = 1000)
       : clock(now_ms),
         store_(std::move(backend)),
         topology_(store_, clock, {.shards = shard_count}) {
@@ -65,9 +67,13 @@ class BrokerInTest final : public model::TopologyListener {
   connection::ShardConnections& connections(std::size_t shard = 0) {
     return *shards_[shard]->connections;
   }
+
   model::Shard& shard(std::size_t index = 0) { return *shards_[index]->shard; }
+
   model::Topology& topology() { return topology_; }
+
   FakeStore& store() { return store_; }
+
   connection::ConnectionSettings& settings() { return settings_; }
 
   /// Turns of all shards until there is nothing left to do without the clock.
@@ -127,17 +133,17 @@ class BrokerInTest final : public model::TopologyListener {
                                                   .reply_consumers = &broker.reply_consumers_,
                                                   .counts = &broker.counts_,
                                                   .settings = &broker.settings_});
-      shard = std::make_unique<model::Shard>(model::ShardEnvironment{
-          .index = index,
-          .shard_count = shard_count,
-          .clock = &broker.clock,
-          .store = &broker.store_,
-          .topology = &broker.topology_,
-          .mailboxes = this,
-          .connections = connections.get(),
-          .post = [&broker](std::function<void()> task) {
-            broker.tasks_.push_back(std::move(task));
-          }});
+      shard = std::make_unique<model::Shard>(
+          model::ShardEnvironment{.index = index,
+                                  .shard_count = shard_count,
+                                  .clock = &broker.clock,
+                                  .store = &broker.store_,
+                                  .topology = &broker.topology_,
+                                  .mailboxes = this,
+                                  .connections = connections.get(),
+                                  .post = [&broker](std::function<void()> task) {
+                                    broker.tasks_.push_back(std::move(task));
+                                  }});
       connections->set_shard(*shard);
     }
 
@@ -208,7 +214,8 @@ class TestClient final : public connection::TransportSession {
     return *this;
   }
 
-  /// Runs the broker and gives what it sent since the last call: "1 queue.declare-ok queue="q" …" lines.
+  /// Runs the broker and gives what it sent since the last call: "1 queue.declare-ok queue="q" …"
+  /// lines.
   std::string answer() {
     broker_.run();
     read_output();
@@ -217,6 +224,7 @@ class TestClient final : public connection::TransportSession {
 
   /// Octets are left in the connection's output until this is called.
   void stop_reading() { reads_ = false; }
+
   void read_on() {
     reads_ = true;
     read_output();
@@ -226,8 +234,9 @@ class TestClient final : public connection::TransportSession {
   TestClient& open(const amqp::ConnectionTuneOk& tune = {.channel_max = 2047,
                                                          .frame_max = 131072,
                                                          .heartbeat = 0},
-                   std::string_view capabilities = "consumer_cancel_notify connection.blocked "
-                                                   "authentication_failure_close") {
+                   std::string_view capabilities =
+                       "consumer_cancel_notify connection.blocked "
+                       "authentication_failure_close") {
     send_bytes(amqp::protocol_header);
     send_start_ok("guest", "guest", capabilities);
     send(0, tune);
@@ -317,8 +326,9 @@ class TestClient final : public connection::TransportSession {
         return;
       }
       case amqp::FrameType::body:
-        received_ += frame.payload.size() > 64 ? "  body of " + std::to_string(frame.payload.size()) + '\n'
-                                               : "  \"" + std::string{frame.payload} + "\"\n";
+        received_ += frame.payload.size() > 64
+                         ? "  body of " + std::to_string(frame.payload.size()) + '\n'
+                         : "  \"" + std::string{frame.payload} + "\"\n";
         return;
       case amqp::FrameType::heartbeat:
         received_ += "heartbeat\n";

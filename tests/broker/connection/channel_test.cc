@@ -8,8 +8,8 @@
 namespace lepus::connection {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::BrokerInTest;
+using ::testing::HasSubstr;
 using testing::method_frame;
 using testing::TestClient;
 
@@ -44,6 +44,7 @@ TEST_F(ChannelTest, SoftErrorsCloseTheChannelWithTheirTexts) {
     std::string octets;
     std::string_view close;
   };
+
   declare("q");
   TestClient owner(broker_);
   owner.open();
@@ -88,18 +89,17 @@ TEST_F(ChannelTest, SoftErrorsCloseTheChannelWithTheirTexts) {
        "406 reply-text=\"PRECONDITION_FAILED - channel is not transactional\""},
       {"rollback", method_frame(1, amqp::TxRollback{}),
        "406 reply-text=\"PRECONDITION_FAILED - channel is not transactional\""},
-      {"tx to confirm",
-       method_frame(1, amqp::TxSelect{}) + method_frame(1, amqp::ConfirmSelect{}),
+      {"tx to confirm", method_frame(1, amqp::TxSelect{}) + method_frame(1, amqp::ConfirmSelect{}),
        "406 reply-text=\"PRECONDITION_FAILED - cannot switch from tx to confirm mode\""},
-      {"confirm to tx",
-       method_frame(1, amqp::ConfirmSelect{}) + method_frame(1, amqp::TxSelect{}),
+      {"confirm to tx", method_frame(1, amqp::ConfirmSelect{}) + method_frame(1, amqp::TxSelect{}),
        "406 reply-text=\"PRECONDITION_FAILED - cannot switch from confirm to tx mode\""},
       {"priority",
        method_frame(1, amqp::BasicConsume{.queue = "q", .arguments = {wrong_priority_bytes}}),
        "406 reply-text=\"PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'q' in vhost "
        "'/': \\\"expected integer, got longstr\\\"\""},
       {"offset", method_frame(1, amqp::BasicConsume{.queue = "q", .arguments = {offset_bytes}}),
-       "406 reply-text=\"PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue 'q' in vhost "
+       "406 reply-text=\"PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue 'q' in "
+       "vhost "
        "'/' of queue type rabbit_classic_queue\""},
       {"reply without no-ack", method_frame(1, amqp::BasicConsume{.queue = reply_to_queue}),
        "406 reply-text=\"PRECONDITION_FAILED - reply consumer cannot acknowledge\""},
@@ -124,30 +124,51 @@ TEST_F(ChannelTest, PublishesAreCheckedInRabbitMqsOrder) {
     amqp::BasicProperties properties;
     std::string_view close;
   };
+
   const amqp::FieldTable no_array{{"CC", "a"}};
   const std::string no_array_bytes = no_array.encode();
   client_.send(1, amqp::ExchangeDeclare{.exchange = "inside", .type = "direct", .internal = true});
   client_.answer();
   const Case cases[] = {
-      {"missing", {.exchange = "nope"}, {}, "404 reply-text=\"NOT_FOUND - no exchange 'nope' in vhost '/'\""},
-      {"internal", {.exchange = "inside"}, {},
-       "403 reply-text=\"ACCESS_REFUSED - cannot publish to internal exchange 'inside' in vhost '/'\""},
-      {"reply to nobody", {}, {.reply_to = reply_to_queue},
+      {"missing",
+       {.exchange = "nope"},
+       {},
+       "404 reply-text=\"NOT_FOUND - no exchange 'nope' in vhost '/'\""},
+      {"internal",
+       {.exchange = "inside"},
+       {},
+       "403 reply-text=\"ACCESS_REFUSED - cannot publish to internal exchange 'inside' in vhost "
+       "'/'\""},
+      {"reply to nobody",
+       {},
+       {.reply_to = reply_to_queue},
        "406 reply-text=\"PRECONDITION_FAILED - fast reply consumer does not exist\""},
-      {"user", {}, {.expiration = "abc", .user_id = "other"},
+      {"user",
+       {},
+       {.expiration = "abc", .user_id = "other"},
        "406 reply-text=\"PRECONDITION_FAILED - user_id property set to 'other' but authenticated "
        "user was 'guest'\""},
-      {"expiration", {}, {.expiration = "abc"},
+      {"expiration",
+       {},
+       {.expiration = "abc"},
        "406 reply-text=\"PRECONDITION_FAILED - invalid expiration 'abc': no_integer\""},
-      {"expiration rest", {}, {.expiration = "1.5"},
+      {"expiration rest",
+       {},
+       {.expiration = "1.5"},
        "406 reply-text=\"PRECONDITION_FAILED - invalid expiration '1.5': "
        "{leftover_string,\\\".5\\\"}\""},
-      {"expiration negative", {}, {.expiration = "-1"},
+      {"expiration negative",
+       {},
+       {.expiration = "-1"},
        "406 reply-text=\"PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}\""},
-      {"expiration large", {}, {.expiration = "315360000001"},
+      {"expiration large",
+       {},
+       {.expiration = "315360000001"},
        "406 reply-text=\"PRECONDITION_FAILED - invalid expiration '315360000001': "
        "{value_too_large,315360000001}\""},
-      {"cc", {}, {.headers = amqp::FieldTableView{no_array_bytes}},
+      {"cc",
+       {},
+       {.headers = amqp::FieldTableView{no_array_bytes}},
        "406 reply-text=\"PRECONDITION_FAILED - invalid message: "
        "{unacceptable_type_in_header,\\\"CC\\\",longstr}\""},
   };
@@ -238,16 +259,14 @@ TEST_F(ChannelTest, BccIsRemovedAndCcStays) {
   declare("a");
   declare("b");
   declare("c");
-  const amqp::FieldTable headers{{"CC", amqp::FieldArray{"b"}},
-                                 {"BCC", amqp::FieldArray{"c"}},
-                                 {"other", 1}};
+  const amqp::FieldTable headers{
+      {"CC", amqp::FieldArray{"b"}}, {"BCC", amqp::FieldArray{"c"}}, {"other", 1}};
   const std::string bytes = headers.encode();
   client_.publish(1, {.routing_key = "a"}, "x", {.headers = amqp::FieldTableView{bytes}});
   for (const std::string_view queue : {"a", "b", "c"}) {
     client_.send(1, amqp::BasicGet{.queue = queue, .no_ack = true});
-    EXPECT_THAT(client_.answer(),
-                HasSubstr("routing-key=\"a\" message-count=0\n  1 octets "
-                          "headers={\"CC\": [\"b\"], \"other\": 1}\n"))
+    EXPECT_THAT(client_.answer(), HasSubstr("routing-key=\"a\" message-count=0\n  1 octets "
+                                            "headers={\"CC\": [\"b\"], \"other\": 1}\n"))
         << queue;
   }
 }

@@ -45,7 +45,8 @@ TEST(Confirms, RunsAreFoldedUpToTheSmallestUnconfirmed) {
   for (const std::uint64_t number : {6, 2, 1, 3, 5}) {
     confirms.answered(number, false);
   }
-  EXPECT_EQ(take(confirms), (Answers{{.number = 3, .multiple = true}, {.number = 5}, {.number = 6}}));
+  EXPECT_EQ(take(confirms),
+            (Answers{{.number = 3, .multiple = true}, {.number = 5}, {.number = 6}}));
   confirms.answered(4, false);
   EXPECT_EQ(take(confirms), (Answers{{.number = 4}}));
 }
@@ -59,9 +60,9 @@ TEST(Confirms, AcksAreNotFoldedOverANack) {
     confirms.answered(number, false);
   }
   confirms.answered(3, true);
-  EXPECT_EQ(take(confirms), (Answers{{.number = 2, .multiple = true},
-                                     {.number = 4},
-                                     {.number = 3, .refused = true}}));
+  EXPECT_EQ(
+      take(confirms),
+      (Answers{{.number = 2, .multiple = true}, {.number = 4}, {.number = 3, .refused = true}}));
 }
 
 TEST(Confirms, UnknownNumbersAreIgnored) {

@@ -8,9 +8,9 @@
 namespace lepus::connection {
 namespace {
 
+using testing::BrokerInTest;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using testing::BrokerInTest;
 using testing::method_frame;
 using testing::TestClient;
 
@@ -47,7 +47,8 @@ std::string session_octets() {
   return octets;
 }
 
-/// The answers but for the one thing that depends on how turns fall: when a confirm is sent, and how many it takes.
+/// The answers but for the one thing that depends on how turns fall: when a confirm is sent, and
+/// how many it takes.
 std::string without_confirms(const std::string& answers) {
   std::string rest;
   std::size_t begin = 0;
@@ -109,10 +110,11 @@ TEST_F(ConnectionTest, ChannelMaxLimitsHowManyChannelsAreOpenNotTheirNumbers) {
   client_.send(500, amqp::ChannelOpen{});
   EXPECT_THAT(client_.answer(), HasSubstr("500 channel.open-ok"));
   client_.send(7, amqp::ChannelOpen{});
-  EXPECT_EQ(client_.answer(),
-            "0 connection.close reply-code=530 reply-text=\"NOT_ALLOWED - number of channels opened "
-            "(2) has reached the negotiated channel_max (2)\" failing-class-id=0 "
-            "failing-method-id=0\n");
+  EXPECT_EQ(
+      client_.answer(),
+      "0 connection.close reply-code=530 reply-text=\"NOT_ALLOWED - number of channels opened "
+      "(2) has reached the negotiated channel_max (2)\" failing-class-id=0 "
+      "failing-method-id=0\n");
 }
 
 TEST_F(ConnectionTest, HardErrorsCloseTheConnectionAndOnlyCloseOkCountsAfterwards) {
@@ -143,11 +145,13 @@ TEST_F(ConnectionTest, AMissingCloseOkIsWaitedForAsLongAsAHeartbeat) {
 
 TEST_F(ConnectionTest, ErrorsOfFramesAndOfChannelZero) {
   using namespace std::string_view_literals;
+
   struct Case {
     std::string_view name;
     std::string octets;
     std::string_view close;
   };
+
   const std::string publish = method_frame(1, amqp::BasicPublish{.routing_key = "q"});
   const Case cases[] = {
       {"wrong end", std::string{"\1\0\1\0\0\0\5\0\24\0\12\0\0"sv},
@@ -170,8 +174,7 @@ TEST_F(ConnectionTest, ErrorsOfFramesAndOfChannelZero) {
       {"channel.open on channel 0", method_frame(0, amqp::ChannelOpen{}),
        "504 reply-text=\"CHANNEL_ERROR - unexpected method in connection state running\" "
        "failing-class-id=20 failing-method-id=10"},
-      {"connection method on a channel",
-       method_frame(1, amqp::ConnectionOpen{.virtual_host = "/"}),
+      {"connection method on a channel", method_frame(1, amqp::ConnectionOpen{.virtual_host = "/"}),
        "503 reply-text=\"COMMAND_INVALID - unimplemented method\" failing-class-id=10 "
        "failing-method-id=40"},
       {"a server's method", method_frame(1, amqp::QueueDeclareOk{.queue = "q"}),

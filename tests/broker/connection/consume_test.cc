@@ -3,13 +3,14 @@
 
 #include "tests/support/amqp_test_client.h"
 
-// Consumers, prefetch, acks, transactions, confirms and direct reply-to: on one shard, and with the queue on another.
+// Consumers, prefetch, acks, transactions, confirms and direct reply-to: on one shard, and with the
+// queue on another.
 
 namespace lepus::connection {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::BrokerInTest;
+using ::testing::HasSubstr;
 using testing::TestClient;
 
 std::size_t count_of(std::string_view text, std::string_view part) {
@@ -46,9 +47,9 @@ class ConsumeTest : public ::testing::TestWithParam<std::uint32_t> {
                       std::string_view consumer = "c") {
     return "1 basic.deliver consumer-tag=\"" + std::string{consumer} +
            "\" delivery-tag=" + std::to_string(tag) +
-           " redelivered=" + (redelivered ? "true" : "false") +
-           " exchange=\"\" routing-key=\"" + queue_ + "\"\n  " + std::to_string(body.size()) +
-           " octets\n  \"" + std::string{body} + "\"\n";
+           " redelivered=" + (redelivered ? "true" : "false") + " exchange=\"\" routing-key=\"" +
+           queue_ + "\"\n  " + std::to_string(body.size()) + " octets\n  \"" + std::string{body} +
+           "\"\n";
   }
 
   std::string ready() {
@@ -217,8 +218,9 @@ TEST_P(ConsumeTest, TheEndOfAQueueIsToldToItsConsumersAfterDeleteOk) {
   other.answer();
   client_.answer();
   client_.send(1, amqp::QueueDelete{.queue = queue_});
-  EXPECT_EQ(client_.answer(), "1 queue.delete-ok message-count=0\n"
-                              "1 basic.cancel consumer-tag=\"c\" no-wait=true\n");
+  EXPECT_EQ(client_.answer(),
+            "1 queue.delete-ok message-count=0\n"
+            "1 basic.cancel consumer-tag=\"c\" no-wait=true\n");
   EXPECT_EQ(other.answer(), "1 basic.cancel consumer-tag=\"d\" no-wait=true\n");
   other.send(1, amqp::BasicCancel{.consumer_tag = "d"});
   EXPECT_EQ(other.answer(), "1 basic.cancel-ok consumer-tag=\"d\"\n");
@@ -248,7 +250,8 @@ TEST_P(ConsumeTest, AClientThatDoesNotReadGetsABoundedAmount) {
   EXPECT_EQ(count_of(client_.answer(), "basic.deliver"), 400U);
 }
 
-// ---- confirms and transactions -------------------------------------------------------------------------------------
+// ---- confirms and transactions
+// -------------------------------------------------------------------------------------
 
 TEST_P(ConsumeTest, ConfirmsOfATurnAreFolded) {
   client_.send(1, amqp::ConfirmSelect{});
@@ -282,8 +285,7 @@ TEST_P(ConsumeTest, ARefusedPublishIsNacked) {
   client_.publish(1, {.routing_key = "full"}, "a");
   EXPECT_EQ(client_.answer(), "1 basic.ack delivery-tag=1 multiple=false\n");
   client_.publish(1, {.routing_key = "full"}, "b");
-  EXPECT_EQ(client_.answer(),
-            "1 basic.nack delivery-tag=2 multiple=true requeue=true\n");
+  EXPECT_EQ(client_.answer(), "1 basic.nack delivery-tag=2 multiple=true requeue=true\n");
 }
 
 TEST_P(ConsumeTest, ATransactionHoldsPublishesAndAcksUntilItsCommit) {
@@ -343,13 +345,13 @@ TEST_P(ConsumeTest, ACommitThatAQueueRefusesIsPartial) {
             "completion\" failing-class-id=90 failing-method-id=20\n");
 }
 
-// ---- direct reply-to -----------------------------------------------------------------------------------------------
+// ---- direct reply-to
+// -----------------------------------------------------------------------------------------------
 
 TEST_P(ConsumeTest, ADirectReplyReachesItsRequesterOnWhateverShard) {
   TestClient responder(broker_, GetParam() - 1);
   responder.open();
-  client_.send(1, amqp::BasicConsume{
-                      .queue = reply_to_queue, .consumer_tag = "r", .no_ack = true});
+  client_.send(1, amqp::BasicConsume{.queue = reply_to_queue, .consumer_tag = "r", .no_ack = true});
   client_.publish(1, {.routing_key = queue_}, "question", {.reply_to = reply_to_queue});
   EXPECT_EQ(client_.answer(), "1 basic.consume-ok consumer-tag=\"r\"\n");
   responder.send(1, amqp::BasicGet{.queue = queue_, .no_ack = true});
@@ -365,7 +367,8 @@ TEST_P(ConsumeTest, ADirectReplyReachesItsRequesterOnWhateverShard) {
   EXPECT_EQ(responder.answer(), "");
   EXPECT_EQ(client_.answer(),
             "1 basic.deliver consumer-tag=\"r\" delivery-tag=1 redelivered=false exchange=\"\" "
-            "routing-key=\"" + name + "\"\n  6 octets\n  \"answer\"\n");
+            "routing-key=\"" +
+                name + "\"\n  6 octets\n  \"answer\"\n");
 
   client_.send(1, amqp::BasicCancel{.consumer_tag = "r"});
   EXPECT_EQ(client_.answer(), "1 basic.cancel-ok consumer-tag=\"r\"\n");
@@ -380,8 +383,9 @@ TEST_P(ConsumeTest, AChannelHasOneReplyConsumer) {
   client_.send(1, amqp::QueueDeclare{.queue = reply_to_queue});
   client_.send(1, consume).send(1, consume);
   const std::string answer = client_.answer();
-  EXPECT_THAT(answer, HasSubstr("1 queue.declare-ok queue=\"amq.rabbitmq.reply-to\" message-count=0 "
-                                "consumer-count=1\n"));
+  EXPECT_THAT(answer,
+              HasSubstr("1 queue.declare-ok queue=\"amq.rabbitmq.reply-to\" message-count=0 "
+                        "consumer-count=1\n"));
   EXPECT_THAT(answer, HasSubstr("PRECONDITION_FAILED - reply consumer already set"));
 }
 

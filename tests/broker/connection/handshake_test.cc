@@ -9,9 +9,9 @@
 namespace lepus::connection {
 namespace {
 
+using testing::BrokerInTest;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-using testing::BrokerInTest;
 using testing::TestClient;
 
 class HandshakeTest : public ::testing::Test {
@@ -45,10 +45,11 @@ TEST_F(HandshakeTest, AWrongPasswordIsToldToClientsThatCanHearIt) {
   client_.send_bytes(amqp::protocol_header);
   client_.answer();
   client_.send_start_ok("guest", "wrong");
-  EXPECT_EQ(client_.answer(),
-            "0 connection.close reply-code=403 reply-text=\"ACCESS_REFUSED - Login was refused using "
-            "authentication mechanism PLAIN. For details see the broker logfile.\" "
-            "failing-class-id=0 failing-method-id=0\n");
+  EXPECT_EQ(
+      client_.answer(),
+      "0 connection.close reply-code=403 reply-text=\"ACCESS_REFUSED - Login was refused using "
+      "authentication mechanism PLAIN. For details see the broker logfile.\" "
+      "failing-class-id=0 failing-method-id=0\n");
 }
 
 TEST_F(HandshakeTest, AWrongPasswordOtherwiseEndsTheSocketAfterThreeSecondsOfSilence) {
@@ -125,7 +126,8 @@ TEST_F(HandshakeTest, HeartbeatsAreSentEveryHalfIntervalAndASilentClientIsCutAft
     sent += client_.answer();
     EXPECT_EQ(client_.connection().socket_wish(), SocketWish::keep) << second;
   }
-  EXPECT_EQ(sent, "heartbeat\nheartbeat\nheartbeat\nheartbeat\n");  // In the first, open-ok was sent.
+  EXPECT_EQ(sent,
+            "heartbeat\nheartbeat\nheartbeat\nheartbeat\n");  // In the first, open-ok was sent.
   broker_.advance(1000);
   EXPECT_EQ(client_.connection().socket_wish(), SocketWish::close_now);
 }

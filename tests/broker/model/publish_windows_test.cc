@@ -19,19 +19,31 @@ using testing::Pair;
 class FakeConnections final : public ConnectionHost {
  public:
   void deliver(Deliver&&) override {}
+
   void confirmed(Confirmed&&) override {}
+
   void started(Started&&) override {}
+
   void done(Done&&) override {}
+
   void counted(Counted&&) override {}
+
   void got(Got&&) override {}
+
   void consumer_cancelled(ConsumerCancelled&&) override {}
+
   void token_requested(TokenRequest&&) override {}
+
   void tokens_returned(TokenReturn&&) override {}
+
   void direct_reply(DirectReply&&) override {}
+
   void close_connection(CloseConnection&&) override {}
+
   void owner_congested(OwnerCongested&& notice) override {
     notices.emplace_back(notice.owner, notice.congested);
   }
+
   std::vector<std::pair<ShardIndex, bool>> notices;
 };
 
@@ -41,6 +53,7 @@ class FakeMailboxes final : public Mailboxes {
     const auto& taken = std::get<PublishesTaken>(operation);
     sent.emplace_back(to, taken.bytes);
   }
+
   std::vector<std::pair<ShardIndex, std::uint64_t>> sent;
 };
 

@@ -16,7 +16,9 @@ using testing::ElementsAre;
 class ManualClock final : public Clock {
  public:
   [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
+
   [[nodiscard]] std::int64_t wall_ms() const override { return now_ms; }
+
   std::int64_t now_ms = 1'000'000;
 };
 
@@ -24,20 +26,35 @@ class ManualClock final : public Clock {
 class FakeHost final : public QueueHost {
  public:
   [[nodiscard]] const Clock& clock() const override { return manual_clock; }
+
   void deliver(Deliver&& delivery) override { deliveries.push_back(std::move(delivery)); }
+
   void add_pending(PendingRow&& row) override { rows.push_back(std::move(row)); }
+
   void progress_changed(Queue&, bool) override {}
+
   void start_read(Queue&, Priority, storage::PositionRange, std::size_t, std::uint64_t) override {}
+
   void dead_letter(const Queue&, MessagePtr message, DeadLetterReason reason) override {
     letters.emplace_back(message->body(), reason);
   }
+
   void request_token(TokenRequest&& request) override { token_requests.push_back(request); }
+
   void return_tokens(TokenReturn&& tokens) override { returned_tokens += tokens.count; }
-  void consumer_cancelled(ConsumerCancelled&& notice) override { cancelled.push_back(notice.consumer); }
+
+  void consumer_cancelled(ConsumerCancelled&& notice) override {
+    cancelled.push_back(notice.consumer);
+  }
+
   void got(Got&& answer) override { gets.push_back(std::move(answer)); }
+
   OutputWindow* output_window(ConnectionId) override { return &window; }
+
   void set_timer(Queue&, std::int64_t at_ms) override { timer_at_ms = at_ms; }
+
   void queue_ended(Queue&) override { ended = true; }
+
   void read_fault(const Queue&, std::string_view what) override { faults.emplace_back(what); }
 
   /// "consumer:body", in order, since the last call.

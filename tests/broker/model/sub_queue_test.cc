@@ -103,7 +103,8 @@ class Harness {
     const ReadyMessage taken = sub_queue_->take_front();
     ASSERT_FALSE(ready_.empty());
     ASSERT_EQ(taken.position, ready_.begin()->first) << "messages leave in order";
-    ASSERT_EQ(taken.redelivered, returned_.contains(taken.position) || taken.position < restarted_below_);
+    ASSERT_EQ(taken.redelivered,
+              returned_.contains(taken.position) || taken.position < restarted_below_);
     ready_.erase(ready_.begin());
     if (settle_everything_unacked_ || random_() % 3 == 0) {
       sub_queue_->settle(taken.position, *taken.message);
@@ -310,7 +311,8 @@ TEST(SubQueue, AfterAnUncleanStopEverythingAConsumerMayHaveSeenIsRedelivered) {
     SubQueue sub_queue(Priority{0}, true);
     sub_queue.restore(progress, clean_stop);
     ASSERT_TRUE(sub_queue.wanted_read(window_bytes));
-    sub_queue.rows_read(sub_queue.read_started(), {{0, false, make_message(true)}, {1, false, make_message(true)}}, 2);
+    sub_queue.rows_read(sub_queue.read_started(),
+                        {{0, false, make_message(true)}, {1, false, make_message(true)}}, 2);
     EXPECT_EQ(sub_queue.front()->redelivered, !clean_stop);
   }
 }
