@@ -56,10 +56,10 @@ enum class SocketWish {
 /// rest when a synchronous method waits for its answer) is kept here.
 class Connection {
  public:
-  static constexpr std::size_t receive_bytes_max = 64 * 1024;
+  static constexpr std::size_t receive_bytes_max = std::size_t{64} * 1024;
   /// Replies waiting to be written (not deliveries, whose queues count for themselves) above which
   /// it is not read.
-  static constexpr std::size_t replies_waiting_bytes_max = 4 * 1024 * 1024;
+  static constexpr std::size_t replies_waiting_bytes_max = std::size_t{4} * 1024 * 1024;
 
   enum class State {
     awaiting_protocol_header,

@@ -11,7 +11,7 @@
 namespace lepus::connection {
 
 /// Bodies from this size on are referenced by the output instead of copied into it.
-inline constexpr std::size_t referenced_body_bytes_min = 8 * 1024;
+inline constexpr std::size_t referenced_body_bytes_min = std::size_t{8} * 1024;
 
 /// Appends the body frames of a large body: only their frames' headers and ends are copied.
 void append_body_references(OutgoingBuffer& output, std::uint16_t channel,

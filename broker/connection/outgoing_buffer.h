@@ -18,8 +18,8 @@ class BlockPool {
  public:
   /// A buffer begins with a small block (many connections may have a little to write at the same
   /// time) and goes on with large ones.
-  static constexpr std::size_t small_block_bytes = 4 * 1024;
-  static constexpr std::size_t large_block_bytes = 32 * 1024;
+  static constexpr std::size_t small_block_bytes = std::size_t{4} * 1024;
+  static constexpr std::size_t large_block_bytes = std::size_t{32} * 1024;
   static constexpr std::size_t small_blocks_kept_max = 256;
   static constexpr std::size_t large_blocks_kept_max = 128;
 

@@ -34,8 +34,8 @@ class SocketSession final
       public boost::intrusive::list_base_hook<
           boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  static constexpr std::size_t read_bytes_per_turn_max = 256 * 1024;
-  static constexpr std::size_t write_bytes_per_turn_max = 2 * 1024 * 1024;
+  static constexpr std::size_t read_bytes_per_turn_max = std::size_t{256} * 1024;
+  static constexpr std::size_t write_bytes_per_turn_max = std::size_t{2} * 1024 * 1024;
   static constexpr std::int64_t linger_ms = 3000;
   /// Output that must leave before the socket is closed may stand still for so long.
   static constexpr std::int64_t last_output_ms = 10000;

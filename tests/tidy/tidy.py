@@ -102,7 +102,10 @@ def main():
     options = parser.parse_args()
     base = None if options.what else options.base or previous_landing()
     files = changed_files(base)
-    units = translation_units(files)
+    first_landing = base is None and not options.what
+    units = [] if first_landing else translation_units(files)
+    if first_landing:
+        print("tidy: there is no earlier landing to compare with; ./test tidy all runs clang-tidy on everything")
     print(f"tidy: {len(files)} files, {len(units)} of them through clang-tidy"
           + (f", changed since {base[:12]}" if base else ""), flush=True)
     passed = failed = left_out = 0

@@ -98,7 +98,7 @@ TEST(SocketSession, DroppedSessionsAreClosedAtOnce) {
 }
 
 TEST(SocketSession, WhatTheSocketDoesNotTakeAtOnceFollowsWhenTheClientReads) {
-  constexpr std::size_t body_bytes = 16 * 1024 * 1024;
+  constexpr std::size_t body_bytes = std::size_t{16} * 1024 * 1024;
   TestBroker broker;
   RawClient client(broker.endpoint());
   client.socket().set_option(boost::asio::socket_base::receive_buffer_size(16 * 1024));
