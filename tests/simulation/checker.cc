@@ -45,7 +45,8 @@ void Checker::fail(std::string what) {
   }
 }
 
-// ---- what clients do -----------------------------------------------------------------------------------------------
+// ---- what clients do
+// -----------------------------------------------------------------------------------------------
 
 std::shared_ptr<ObservedChannel> Checker::channel_opened(const model::ChannelRef& channel) {
   return channels_[channel] = std::make_shared<ObservedChannel>();
@@ -130,7 +131,9 @@ void Checker::removal_begins(std::uint32_t queue) {
   }
 }
 
-void Checker::removal_ends(std::uint32_t queue) { --removals_[queue]; }
+void Checker::removal_ends(std::uint32_t queue) {
+  --removals_[queue];
+}
 
 void Checker::release(Message& message, const MessageName& name) {
   message.held = false;
@@ -141,7 +144,8 @@ void Checker::release(Message& message, const MessageName& name) {
   }
 }
 
-// ---- what the broker does ------------------------------------------------------------------------------------------
+// ---- what the broker does
+// ------------------------------------------------------------------------------------------
 
 void Checker::emitted(const Emission& emission) {
   ++emission_count_;
@@ -214,8 +218,7 @@ void Checker::check_order(const Emission& emission, Message& message) {
 }
 
 void Checker::check_redelivered(const Emission& emission, const Message& message) {
-  if (!emission.redelivered &&
-      (message.emitted_in_run == run_ || message.must_be_redelivered)) {
+  if (!emission.redelivered && (message.emitted_in_run == run_ || message.must_be_redelivered)) {
     fail(fmt::format("{} was delivered before{} but is not flagged as redelivered",
                      to_text(emission.name), message.must_be_redelivered ? " the restart" : ""));
   }
@@ -298,8 +301,8 @@ void Checker::message_after_restart(const MessageName& name, Message& message, b
   const std::uint64_t sealed_at = found == progress_sealed_at_.end() ? 0 : found->second;
   message.must_be_redelivered |= message.emitted_at < sealed_at;
   // One consumer per priority would be certain; a queue without priorities has one sub-queue.
-  message.must_be_redelivered |= !clean && !queues_[name.queue].has_priorities &&
-                                 had_consumer_.contains(message.queue_id);
+  message.must_be_redelivered |=
+      !clean && !queues_[name.queue].has_priorities && had_consumer_.contains(message.queue_id);
   if (message.settled) {
     message.may_be_gone = true;
     message.must_be_gone |= message.settled_at != 0 && message.settled_at < sealed_at;
@@ -321,6 +324,12 @@ void Checker::check_nothing_lost() {
       return;
     }
   }
+}
+
+bool Checker::holds(const MessageName& name, model::ConsumerId consumer) const {
+  const auto found = messages_.find(name);
+  return found != messages_.end() && found->second.held &&
+         found->second.holder_consumer == consumer;
 }
 
 std::size_t Checker::held_bytes_max(std::uint32_t queue) const {

@@ -17,7 +17,8 @@
 
 namespace lepus::simulation {
 
-/// A copy of a published message in one queue. A publisher is a channel: its messages are numbered from 1.
+/// A copy of a published message in one queue. A publisher is a channel: its messages are numbered
+/// from 1.
 struct MessageName {
   std::uint32_t queue = 0;  ///< place among the run's queues
   std::uint32_t publisher = 0;
@@ -39,7 +40,8 @@ struct ObservedChannel {
   bool is_unsure = false;
   std::uint32_t consumer_prefetch = 0;  ///< of each consumer; 0: none
   std::uint32_t channel_prefetch = 0;   ///< of all consumers together; 0: none
-  /// Messages that the broker has given to a consumer (none: basic.get) and that the client has not settled.
+  /// Messages that the broker has given to a consumer (none: basic.get) and that the client has not
+  /// settled.
   std::map<model::ConsumerId, std::set<MessageName>> held;
 };
 
@@ -62,9 +64,9 @@ struct SentSettling {
   std::uint64_t emissions = 0;  ///< which delivery of the message it is for
 };
 
-/// Knows what clients published, settled and were told, hears of each delivery at its queue and of each durable batch, and
-/// says when a promise of the broker is broken. It flags only what is certain: where bytes are still on their way, both ways
-/// are allowed.
+/// Knows what clients published, settled and were told, hears of each delivery at its queue and of
+/// each durable batch, and says when a promise of the broker is broken. It flags only what is
+/// certain: where bytes are still on their way, both ways are allowed.
 class Checker {
  public:
   struct QueueTraits {
@@ -77,14 +79,19 @@ class Checker {
   }
 
   /// Whether the broker has closed the channel without the client's knowledge as yet.
-  std::function<bool(const model::ChannelRef&)> closed_by_broker = [](const auto&) { return false; };
+  std::function<bool(const model::ChannelRef&)> closed_by_broker = [](const auto&) {
+    return false;
+  };
 
   /// The first broken promise; empty as long as all are kept.
   [[nodiscard]] const std::string& violation() const { return violation_; }
+
   void fail(std::string what);
+
   std::uint64_t moment() { return ++moment_; }
 
-  // ---- what clients do ---------------------------------------------------------------------------------------------
+  // ---- what clients do
+  // ---------------------------------------------------------------------------------------------
   std::shared_ptr<ObservedChannel> channel_opened(const model::ChannelRef& channel);
   void channel_closed(const model::ChannelRef& channel);
   void published(const MessageName& name, bool persistent, std::uint8_t priority,
@@ -96,24 +103,32 @@ class Checker {
   void recovering(const model::ChannelRef& channel);
   /// The queue's owner has got the settlement.
   void settling_arrived(const SentSettling& sent);
-  /// A purge or delete of the queue is sent: what is in it now, and comes until it has ended, may be gone.
+  /// A purge or delete of the queue is sent: what is in it now, and comes until it has ended, may
+  /// be gone.
   void removal_begins(std::uint32_t queue);
   void removal_ends(std::uint32_t queue);
 
-  // ---- what the broker does ----------------------------------------------------------------------------------------
+  // ---- what the broker does
+  // ----------------------------------------------------------------------------------------
   void emitted(const Emission& emission);
   void batch_durable(const storage::MemoryBatch& batch, std::uint64_t sealed_at);
   /// All connections are gone, and everything that was not durable.
   void broker_restarted(bool clean);
-  /// Between two steps: deliveries that only a channel closed by the broker allows are looked at once more.
+  /// Between two steps: deliveries that only a channel closed by the broker allows are looked at
+  /// once more.
   void check_suspicions();
   /// Nothing is unacked any more: what is delivered from now on comes in the order of publishing.
   void begin_order_anew();
   /// All queues were emptied: whatever was promised must have come.
   void check_nothing_lost();
 
+  /// Whether that consumer's client has the message and has not settled it.
+  [[nodiscard]] bool holds(const MessageName& name, model::ConsumerId consumer) const;
+
   [[nodiscard]] std::uint64_t emission_count() const { return emission_count_; }
+
   [[nodiscard]] std::size_t held_bytes_max(std::uint32_t queue) const;
+
   [[nodiscard]] std::uint64_t confirmed_count() const { return confirmed_count_; }
 
  private:
@@ -124,15 +139,15 @@ class Checker {
     std::uint32_t published_in_run = 0;
     bool confirmed = false;
     bool may_be_gone = false;
-    bool must_be_gone = false;        ///< its settlement is durable, or it was transient in another run
-    bool settled = false;             ///< the client has sent ack or reject, or the delivery was no-ack
-    std::uint64_t settled_at = 0;     ///< when the owner knew; 0: it may not know
+    bool must_be_gone = false;  ///< its settlement is durable, or it was transient in another run
+    bool settled = false;       ///< the client has sent ack or reject, or the delivery was no-ack
+    std::uint64_t settled_at = 0;  ///< when the owner knew; 0: it may not know
     bool held = false;
     model::ChannelRef holder_channel;
     model::ConsumerId holder_consumer = model::ConsumerId::none;
     std::uint64_t emissions = 0;
     std::uint64_t emitted_at = 0;
-    std::uint32_t emitted_in_run = 0;   ///< 0: never
+    std::uint32_t emitted_in_run = 0;  ///< 0: never
     std::uint32_t emitted_in_order = 0;
     bool must_be_redelivered = false;
     model::QueueId queue_id{};
@@ -162,7 +177,7 @@ class Checker {
   std::map<model::ChannelRef, std::shared_ptr<ObservedChannel>> channels_;
   std::map<OrderKey, std::uint64_t> last_number_;
   std::map<model::QueueId, std::uint64_t> progress_sealed_at_;  // of the newest durable record
-  std::set<model::QueueId> had_consumer_;  // as a durable record says
+  std::set<model::QueueId> had_consumer_;                       // as a durable record says
   std::map<std::uint32_t, std::size_t> held_bytes_;
   std::map<std::uint32_t, std::size_t> held_bytes_max_;
 };

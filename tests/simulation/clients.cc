@@ -53,23 +53,20 @@ std::string Client::describe() const {
                       connection_->output().size_bytes());
   for (const auto& [number, channel] : channels_) {
     text += fmt::format("; channel {}: {} requests, {} unacked, {} consumers, {} unconfirmed{}",
-                        number, channel.requests, channel.unacked.size(),
-                        channel.consumers.size(),
+                        number, channel.requests, channel.unacked.size(), channel.consumers.size(),
                         channel.publisher ? channel.publisher->unconfirmed.size() : 0,
                         channel.closing ? ", closing" : "");
   }
   return text;
 }
 
-// ---- the connection ------------------------------------------------------------------------------------------------
+// ---- the connection
+// ------------------------------------------------------------------------------------------------
 
 void Client::connect() {
   shard_ = world_.random.below(world_.shard_count());
-  connection_ = &world_.connections(shard_).accept({.peer_host = "127.0.0.1",
-                                                    .peer_port = 40000,
-                                                    .host = "127.0.0.1",
-                                                    .port = 5672},
-                                                   this);
+  connection_ = &world_.connections(shard_).accept(
+      {.peer_host = "127.0.0.1", .peer_port = 40000, .host = "127.0.0.1", .port = 5672}, this);
   world_.touch(shard_);
   outgoing_ = amqp::protocol_header;
   stream_bytes_ = 0;
@@ -86,8 +83,8 @@ void Client::connect() {
                                   .mechanism = "PLAIN",
                                   .response = {"\0guest\0guest"sv},
                                   .locale = "en_US"});
-  send(0, amqp::ConnectionTuneOk{
-              .channel_max = 2047, .frame_max = frame_max_bytes, .heartbeat = 0});
+  send(0,
+       amqp::ConnectionTuneOk{.channel_max = 2047, .frame_max = frame_max_bytes, .heartbeat = 0});
   send(0, amqp::ConnectionOpen{.virtual_host = "/"});
   world_.trace("{} {} connects to shard {}", to_text(role_), number_, shard_);
   open_channel();
@@ -117,7 +114,8 @@ model::ChannelRef Client::reference(std::uint16_t channel) const {
 }
 
 void Client::open_channel() {
-  // Numbers are not used again: an answer to an old channel of the same number could not be told from the new one's.
+  // Numbers are not used again: an answer to an old channel of the same number could not be told
+  // from the new one's.
   const std::uint16_t number = ++last_channel_;
   ClientChannel& channel = channels_[number];
   channel.observed = world_.checker.channel_opened(reference(number));
@@ -207,9 +205,9 @@ bool Client::close_if_wished() {
     return false;
   }
   const auto wish = connection_->socket_wish();
-  const bool closes = closed_by_broker_ || wish == connection::SocketWish::close_now ||
-                      (wish == connection::SocketWish::close_after_output &&
-                       connection_->output().empty());
+  const bool closes =
+      closed_by_broker_ || wish == connection::SocketWish::close_now ||
+      (wish == connection::SocketWish::close_after_output && connection_->output().empty());
   if (closes) {
     cut();
   }
@@ -235,15 +233,15 @@ bool Client::is_content() const {
   if (connection_ == nullptr) {
     return true;
   }
-  return outgoing_.empty() &&
-         std::all_of(channels_.begin(), channels_.end(), [](const auto& each) {
+  return outgoing_.empty() && std::all_of(channels_.begin(), channels_.end(), [](const auto& each) {
            const ClientChannel& channel = each.second;
            return channel.requests == 0 && !channel.closing &&
                   (!channel.publisher || channel.publisher->unconfirmed.empty());
          });
 }
 
-// ---- what it does --------------------------------------------------------------------------------------------------
+// ---- what it does
+// --------------------------------------------------------------------------------------------------
 
 void Client::act(bool calm) {
   if (connection_ == nullptr) {
@@ -304,8 +302,8 @@ void Client::publish(std::uint16_t number, ClientChannel& channel) {
   const bool persistent = !random.one_in(4);
   const auto priority = static_cast<std::uint8_t>(random.below(3));
   std::size_t size_bytes = random.one_in(10) ? random.below(6000) : random.below(200);
-  if (world_.has_large_messages && random.one_in(3)) {
-    size_bytes = random.between(50'000, 600'000);
+  if (world_.has_large_messages && random.one_in(2)) {
+    size_bytes = random.between(100'000, 600'000);
   }
   const std::uint64_t message_number = ++publisher.last_number;
   const std::string body = make_body(publisher.id, message_number, size_bytes);
@@ -314,8 +312,7 @@ void Client::publish(std::uint16_t number, ClientChannel& channel) {
     if (to_all || target == queue) {
       names.push_back({target, publisher.id, message_number});
       world_.checker.published(names.back(), persistent,
-                               std::min(priority, world_.queues[target].max_priority),
-                               body.size());
+                               std::min(priority, world_.queues[target].max_priority), body.size());
     }
   }
   amqp::BasicProperties properties;
@@ -403,8 +400,7 @@ void Client::settle(std::uint16_t number, ClientChannel& channel, std::uint64_t 
   } else if (as_reject && !multiple) {
     send(number, amqp::BasicReject{.delivery_tag = {tag}, .requeue = requeue});
   } else {
-    send(number,
-         amqp::BasicNack{.delivery_tag = {tag}, .multiple = multiple, .requeue = requeue});
+    send(number, amqp::BasicNack{.delivery_tag = {tag}, .multiple = multiple, .requeue = requeue});
   }
   const std::uint64_t stream_end = stream_bytes_ + outgoing_.size();
   const auto last = channel.unacked.upper_bound(tag);
@@ -439,7 +435,8 @@ void Client::act_as_getter(std::uint16_t number, ClientChannel& channel, bool ca
   }
 }
 
-// ---- the administrator and the drainer -----------------------------------------------------------------------------
+// ---- the administrator and the drainer
+// -----------------------------------------------------------------------------
 
 void Client::declare(std::uint16_t number, std::uint32_t queue, bool bind) {
   const World::QueueOfWorld& described = world_.queues[queue];
@@ -448,9 +445,8 @@ void Client::declare(std::uint16_t number, std::uint32_t queue, bool bind) {
     arguments.set("x-max-priority", std::int64_t{described.max_priority});
   }
   const std::string encoded = arguments.encode();
-  send(number, amqp::QueueDeclare{.queue = described.name,
-                                  .durable = described.durable,
-                                  .arguments = {encoded}});
+  send(number, amqp::QueueDeclare{
+                   .queue = described.name, .durable = described.durable, .arguments = {encoded}});
   ++channels_.at(number).requests;
   if (bind) {
     send(number, amqp::QueueBind{.queue = described.name, .exchange = "amq.fanout"});
@@ -468,8 +464,9 @@ void Client::set_up_queues() {
 void Client::drain_queues() {
   for (std::uint32_t queue = 0; queue < world_.queues.size(); ++queue) {
     const std::string tag = fmt::format("{}-drain", queue);
-    send(last_channel_, amqp::BasicConsume{
-                            .queue = world_.queues[queue].name, .consumer_tag = tag, .no_ack = true});
+    send(last_channel_,
+         amqp::BasicConsume{
+             .queue = world_.queues[queue].name, .consumer_tag = tag, .no_ack = true});
     ClientChannel& channel = channels_.at(last_channel_);
     ++channel.requests;
     channel.consumers[tag] = {queue, true};
@@ -496,7 +493,8 @@ void Client::act_as_administrator(bool calm) {
   }
 }
 
-// ---- what comes from the broker ------------------------------------------------------------------------------------
+// ---- what comes from the broker
+// ------------------------------------------------------------------------------------
 
 void Client::parse_input() {
   std::string_view rest = incoming_;

@@ -31,28 +31,35 @@ enum class Role {
 
 std::string_view to_text(Role role);
 
-/// An AMQP client that does by chance what its role allows. Its octets lie on the way in both directions until the scheduler
-/// moves some of them.
+/// An AMQP client that does by chance what its role allows. Its octets lie on the way in both
+/// directions until the scheduler moves some of them.
 class Client final : public connection::TransportSession {
  public:
   Client(World& world, Role role, std::uint32_t number);
 
   [[nodiscard]] Role role() const { return role_; }
+
   [[nodiscard]] std::uint32_t number() const { return number_; }
+
   [[nodiscard]] bool is_connected() const { return connection_ != nullptr; }
+
   [[nodiscard]] std::size_t shard() const { return shard_; }
+
   [[nodiscard]] connection::Connection& connection() { return *connection_; }
 
-  // ---- what the scheduler makes it do ------------------------------------------------------------------------------
+  // ---- what the scheduler makes it do
+  // ------------------------------------------------------------------------------
   void connect();
   /// The socket is gone in the middle of whatever was on the way.
   void cut();
-  /// Something that its role allows. In a calm world nothing new is begun, but all that was delivered is settled.
+  /// Something that its role allows. In a calm world nothing new is begun, but all that was
+  /// delivered is settled.
   void act(bool calm);
   /// Some octets reach the broker.
   /// @return false if there was nothing to do
   bool deliver_bytes(std::size_t bytes_max);
-  /// Some octets are taken from the broker's output, even by a client that has stopped reading if forced.
+  /// Some octets are taken from the broker's output, even by a client that has stopped reading if
+  /// forced.
   bool read_bytes(std::size_t bytes_max, bool forced);
   /// The broker wants the socket closed and has written everything.
   bool close_if_wished();
@@ -65,7 +72,8 @@ class Client final : public connection::TransportSession {
 
   void connection_changed() override {}
 
-  // ---- for the administrator ---------------------------------------------------------------------------------------
+  // ---- for the administrator
+  // ---------------------------------------------------------------------------------------
   void set_up_queues();
   void drain_queues();
 
@@ -94,7 +102,7 @@ class Client final : public connection::TransportSession {
     std::optional<Publisher> publisher;
     std::map<std::string, ConsumerOfClient> consumers;
     std::map<std::uint64_t, Unacked> unacked;  ///< by delivery tag
-    std::deque<ConsumerOfClient> gets;          ///< basic.get without an answer as yet
+    std::deque<ConsumerOfClient> gets;         ///< basic.get without an answer as yet
     bool recovering = false;
     std::size_t requests = 0;  ///< synchronous methods without an answer as yet
   };

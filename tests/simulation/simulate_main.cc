@@ -1,4 +1,5 @@
-// Runs seeds of the simulation: simulate [--seed N] [--count K] [--steps M] [--shards S] [--verbose]
+// Runs seeds of the simulation: simulate [--seed N] [--count K] [--steps M] [--shards S]
+// [--verbose]
 
 #include <cstdio>
 #include <cstdlib>
@@ -56,7 +57,7 @@ int main(int argument_count, char** arguments) {
   }
   std::printf("%llu runs, %llu failed; %llu deliveries, %llu confirms, %llu restarts\n",
               static_cast<unsigned long long>(count), static_cast<unsigned long long>(failures),
-              static_cast<unsigned long long>(emissions),
-              static_cast<unsigned long long>(confirms), static_cast<unsigned long long>(crashes));
+              static_cast<unsigned long long>(emissions), static_cast<unsigned long long>(confirms),
+              static_cast<unsigned long long>(crashes));
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -23,8 +23,9 @@ enum class StoreFault {
   answers_early,     ///< answers before anything is durable
 };
 
-/// A Store over a MemoryBackend without threads: what is appended or read waits until the scheduler lets it go on. A commit
-/// has two steps, being durable and being answered, and a crash may come between them.
+/// A Store over a MemoryBackend without threads: what is appended or read waits until the scheduler
+/// lets it go on. A commit has two steps, being durable and being answered, and a crash may come
+/// between them.
 class SimulatedStore final : public storage::Store {
  public:
   /// Hears of each batch: when it is appended (which gives it a moment), and when it is durable.
@@ -41,7 +42,9 @@ class SimulatedStore final : public storage::Store {
   void answer_at_once(bool at_once) { at_once_ = at_once; }
 
   [[nodiscard]] std::size_t waiting_units() const { return waiting_.size(); }
+
   [[nodiscard]] std::size_t unanswered_units() const { return durable_.size(); }
+
   [[nodiscard]] std::size_t waiting_reads() const { return reads_.size(); }
 
   /// The first units become durable by one write.
@@ -54,12 +57,15 @@ class SimulatedStore final : public storage::Store {
   void crash(std::size_t durable_units);
 
   [[nodiscard]] storage::Recovered take_recovered() override { return backend_->take_recovered(); }
+
   void recovery_finished(std::span<const storage::QueueId> orphans) override {
     backend_->recovery_finished(orphans);
   }
+
   [[nodiscard]] std::unique_ptr<storage::Batch> new_batch() override {
     return backend_->new_batch();
   }
+
   void append(std::vector<storage::NumberedBatch> batches,
               std::function<void(storage::Outcome)> done) override;
   void read(storage::ReadRequest request, storage::RowVisitor visit,

@@ -1,12 +1,14 @@
 #include "tests/simulation/simulation.h"
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <unistd.h>
+#include <memory>
+#include <vector>
 
-#include <algorithm>
-#include <array>
+#include <unistd.h>
 
 namespace lepus::simulation {
 
@@ -23,8 +25,8 @@ void print_aborted_run(int) {
 /// How often what happens in this run; the seed's character.
 struct Weights {
   explicit Weights(Random& random) {
-    for (std::size_t* weight : {&act, &deliver, &read, &turn, &mail, &task, &commit, &answer,
-                                &store_read}) {
+    for (std::size_t* weight :
+         {&act, &deliver, &read, &turn, &mail, &task, &commit, &answer, &store_read}) {
       // Now and then something is very slow.
       *weight = random.one_in(5) ? random.between(1, 3) : random.between(10, 30);
     }
@@ -71,7 +73,11 @@ void step(World& world, const Weights& weights) {
   if (is(weights.act)) {
     client.act(false);
   } else if (is(weights.deliver)) {
-    client.deliver_bytes(piece_bytes(random));
+    bool more = client.deliver_bytes(piece_bytes(random));
+    // Large messages are to get somewhere, so that queues outgrow their windows.
+    for (int count = 0; more && world.has_large_messages && count < 24; ++count) {
+      more = client.deliver_bytes(SIZE_MAX);
+    }
   } else if (is(weights.read)) {
     client.read_bytes(piece_bytes(random), client.role() == Role::administrator);
     client.close_if_wished();
@@ -172,15 +178,19 @@ RunResult run_simulation(WorldOptions options, std::size_t steps) {
               aborted_run.begin());
   const auto handler_before = std::signal(SIGABRT, print_aborted_run);
   RunResult result;
-  {
-    World world{options};
-    run_steps(world, steps, result);
-    finish(world, result);
-    result.violation = world.checker.violation();
-    result.emissions = world.checker.emission_count();
-    result.confirms = world.checker.confirmed_count();
-    result.fingerprint = world.random.number() ^ world.checker.moment();
+  auto world = std::make_unique<World>(options);
+  run_steps(*world, steps, result);
+  finish(*world, result);
+  result.violation = world->checker.violation();
+  result.emissions = world->checker.emission_count();
+  result.confirms = world->checker.confirmed_count();
+  result.fingerprint = world->random.number() ^ world->checker.moment();
+  if (!result.violation.empty()) {
+    // Taking a broken world down may well break an assertion: it stays where it is.
+    static auto& broken_worlds = *new std::vector<std::unique_ptr<World>>();
+    broken_worlds.push_back(std::move(world));
   }
+  world.reset();
   std::signal(SIGABRT, handler_before);
   return result;
 }

@@ -17,8 +17,8 @@ struct RunResult {
   std::uint64_t fingerprint = 0;  ///< equal for equal runs
 };
 
-/// Runs the seed's world for so many steps, lets it come to rest, perhaps restarts it, and drains the queues. The number of
-/// shards is that of the options, or chosen by the seed if it is 0.
+/// Runs the seed's world for so many steps, lets it come to rest, perhaps restarts it, and drains
+/// the queues. The number of shards is that of the options, or chosen by the seed if it is 0.
 RunResult run_simulation(WorldOptions options, std::size_t steps);
 
 /// "simulate --seed N --steps M", to see the run again.

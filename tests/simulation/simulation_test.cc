@@ -5,12 +5,12 @@
 namespace lepus::simulation {
 namespace {
 
-constexpr std::size_t steps = 2000;
+constexpr std::size_t steps = 4000;
 
 class SimulationTest : public ::testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(SimulationTest, KeepsItsPromises) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 250; ++seed) {
     const WorldOptions options{.seed = seed, .shards = GetParam()};
     const RunResult result = run_simulation(options, steps);
     EXPECT_EQ(result.violation, "") << command_line(options, steps);
@@ -27,7 +27,8 @@ TEST(SimulationTest, TheSameSeedMakesTheSameRun) {
   }
 }
 
-/// A checker that cannot fail proves nothing: each wrong is done in some runs, and one of them must be flagged for it.
+/// A checker that cannot fail proves nothing: each wrong is done in some runs, and one of them must
+/// be flagged for it.
 struct MutationCase {
   Mutation mutation;
   const char* flagged;

@@ -30,16 +30,17 @@ enum class Mutation {
   store_forgets_rows,
   store_forgets_progress,
   store_answers_early,
-  swaps_publishes,    ///< two publishes in a mailbox change places
-  loses_settles,      ///< settlements do not come out of mailboxes
-  clears_redelivered, ///< on the way from the queue
-  requeues_held,      ///< gives messages back that a consumer still has
-  raises_prefetch,    ///< asks for one more than the client wants
+  swaps_publishes,     ///< two publishes in a mailbox change places
+  loses_settles,       ///< settlements do not come out of mailboxes
+  clears_redelivered,  ///< on the way from the queue
+  requeues_held,       ///< gives messages back that a consumer still has
+  raises_prefetch,     ///< asks for one more than the client wants
 };
 
 class ManualClock final : public Clock {
  public:
   [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
+
   [[nodiscard]] std::int64_t wall_ms() const override { return 1'700'000'000'000 + now_ms; }
 
   std::int64_t now_ms = 1000;
@@ -52,8 +53,8 @@ struct WorldOptions {
   bool verbose = false;
 };
 
-/// The core of a broker and its clients in one thread. Nothing happens by itself: the scheduler calls the small steps here
-/// in an order that the seed decides.
+/// The core of a broker and its clients in one thread. Nothing happens by itself: the scheduler
+/// calls the small steps here in an order that the seed decides.
 class World final : public model::TopologyListener {
  public:
   explicit World(const WorldOptions& options);
@@ -67,7 +68,8 @@ class World final : public model::TopologyListener {
     std::uint8_t max_priority = 0;
   };
 
-  // ---- steps; each @return whether there was something to do -------------------------------------------------------
+  // ---- steps; each @return whether there was something to do
+  // -------------------------------------------------------
   bool carry_mail();
   bool run_task();
   bool end_turn();
@@ -90,15 +92,21 @@ class World final : public model::TopologyListener {
   /// At rest after everybody has settled all: nothing waits that could go on.
   void check_all_served();
 
-  // ---- for clients -------------------------------------------------------------------------------------------------
+  // ---- for clients
+  // -------------------------------------------------------------------------------------------------
   [[nodiscard]] connection::ShardConnections& connections(std::size_t shard) {
     return *shards_[shard]->connections;
   }
+
   [[nodiscard]] std::size_t shard_count() const { return options_.shards; }
+
   void touch(std::size_t shard) { shards_[shard]->in_turn = true; }
+
   /// The shard has handed over the settlement: it arrives with the mail that lies in the box now.
   void settling_executed(std::size_t shard, const SentSettling& settling);
+
   [[nodiscard]] Mutation mutation() const { return options_.mutation; }
+
   std::uint32_t next_publisher() { return ++last_publisher_; }
 
   /// One line of the trace.
@@ -155,9 +163,11 @@ class World final : public model::TopologyListener {
   void observe(model::Got& answer);
   void observe(const Emission& emission, const model::Message& message);
   [[nodiscard]] std::optional<std::uint32_t> queue_number(model::QueueId id);
+
   [[nodiscard]] Box& box(model::ShardIndex from, model::ShardIndex to) {
     return boxes_[from * options_.shards + to];
   }
+
   void print(const std::string& line) const;
 
   const WorldOptions options_;
@@ -173,7 +183,7 @@ class World final : public model::TopologyListener {
   bool carrying_answer_ = false;
   std::uint32_t last_publisher_ = 0;
   std::map<model::QueueId, std::uint32_t> queue_numbers_;
-  std::map<model::ConsumerId, model::MessagePlace> last_delivered_;
+  std::map<model::ConsumerId, std::pair<MessageName, model::MessagePlace>> last_delivered_;
 };
 
 }  // namespace lepus::simulation
