@@ -83,7 +83,6 @@ Broker::~Broker() {
 }
 
 // ---- start
-// ---------------------------------------------------------------------------------------------------------
 
 Result<void> Broker::start() {
   if (auto opened = open_store(); !opened) {
@@ -274,7 +273,6 @@ void Broker::topology_committed(model::TopologyTicket up_to, storage::Outcome ou
 }
 
 // ---- stop
-// ----------------------------------------------------------------------------------------------------------
 
 void Broker::stop() {
   if (store_ == nullptr) {

@@ -24,7 +24,6 @@ bool shows_delivery_count(const model::QueueRecord& queue, std::uint32_t deliver
 }  // namespace
 
 // ---- basic.qos
-// -----------------------------------------------------------------------------------------------------
 
 void Channel::handle_qos(const amqp::BasicQos& method) {
   if (method.prefetch_size != 0) {
@@ -86,7 +85,6 @@ void Channel::grant_tokens() {
 }
 
 // ---- basic.consume and cancel
-// --------------------------------------------------------------------------------------
 
 bool Channel::tag_in_use(std::string_view tag) const {
   return consumer_tags_.contains(tag) || (reply_consumer_ && reply_consumer_->tag == tag);
@@ -281,7 +279,6 @@ void Channel::consumer_cancelled(model::ConsumerId id) {
 }
 
 // ---- deliveries
-// ----------------------------------------------------------------------------------------------------
 
 bool Channel::deliver(model::Deliver& delivery) {
   ChannelConsumer* consumer = last_consumer_;
@@ -344,7 +341,6 @@ bool Channel::deliver_reply(const ReplyAddress& address, const model::MessagePtr
 }
 
 // ---- basic.get
-// -----------------------------------------------------------------------------------------------------
 
 void Channel::handle_get(const amqp::BasicGet& method) {
   const auto name = queue_name(method.queue);

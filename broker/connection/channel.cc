@@ -169,7 +169,6 @@ void Channel::handle_access_request(const amqp::AccessRequest&) {
 }
 
 // ---- errors
-// --------------------------------------------------------------------------------------------------------
 
 void Channel::fail(amqp::ReplyCode code, std::string_view text) {
   fail(code, text, current_);
@@ -221,7 +220,6 @@ void Channel::release() {
 }
 
 // ---- answers of the topology and of queues' owners
-// -----------------------------------------------------------------
 
 PendingMethod Channel::new_pending(PendingMethod::Kind kind) const {
   PendingMethod pending;
@@ -310,7 +308,6 @@ void Channel::counted(PendingMethod& pending, model::Counted&& answer) {
 }
 
 // ---- queues by name
-// ------------------------------------------------------------------------------------------------
 
 std::optional<std::string> Channel::queue_name(std::string_view name) {
   if (!name.empty()) {
@@ -338,7 +335,6 @@ std::shared_ptr<model::QueueRecord> Channel::usable_queue(std::string_view name,
 }
 
 // ---- for management
-// ------------------------------------------------------------------------------------------------
 
 model::ChannelRow Channel::row() const {
   model::ChannelRow row;

@@ -71,7 +71,6 @@ class Channel {
   void release();
 
   // ---- what queues tell, by way of ShardConnections
-  // ----------------------------------------------------------------
 
   /// @return false if there is no such consumer (any more): the message is to go back.
   bool deliver(model::Deliver& delivery);
@@ -99,7 +98,6 @@ class Channel {
   enum class Mode { plain, confirm, transaction };
 
   // ---- channel.cc
-  // --------------------------------------------------------------------------------------------------
   void handle_method(std::string_view payload);
   void handle_closing(const amqp::Frame& frame);
   template <typename Method>
@@ -144,14 +142,12 @@ class Channel {
                                                                  model::Permission permission);
 
   // ---- exchange_methods.cc
-  // -----------------------------------------------------------------------------------------
   void handle_exchange_declare(const amqp::ExchangeDeclare& method);
   void handle_exchange_delete(const amqp::ExchangeDelete& method);
   void handle_exchange_bind(const amqp::ExchangeBind& method);
   void handle_exchange_unbind(const amqp::ExchangeUnbind& method);
 
   // ---- queue_methods.cc
-  // --------------------------------------------------------------------------------------------
   void handle_queue_declare(const amqp::QueueDeclare& method);
   void declare_reply_queue(const amqp::QueueDeclare& method, const std::string& name);
   void handle_queue_bind(const amqp::QueueBind& method);
@@ -165,7 +161,6 @@ class Channel {
       amqp::FieldTableView arguments);
 
   // ---- basic_publish.cc
-  // --------------------------------------------------------------------------------------------
   void handle_publish(std::string_view payload);
   void begin_message();
   bool check_publish(std::string_view exchange, std::string_view routing_key,
@@ -182,7 +177,6 @@ class Channel {
   void return_message(const model::MessagePtr& message);
 
   // ---- basic_consume.cc
-  // --------------------------------------------------------------------------------------------
   void handle_qos(const amqp::BasicQos& method);
   void handle_consume(const amqp::BasicConsume& method);
   void consume_replies(const amqp::BasicConsume& method, std::string tag);
@@ -199,7 +193,6 @@ class Channel {
                      std::uint64_t tag);
 
   // ---- basic_settle.cc
-  // ---------------------------------------------------------------------------------------------
   void handle_ack(const amqp::BasicAck& method);
   void handle_nack(const amqp::BasicNack& method);
   void handle_reject(const amqp::BasicReject& method);
@@ -214,7 +207,6 @@ class Channel {
   void end_source(DeliverySource* source);
 
   // ---- confirm_methods.cc, tx_methods.cc
-  // ---------------------------------------------------------------------------
   void handle_confirm_select(const amqp::ConfirmSelect& method);
   void handle_tx_select(const amqp::TxSelect& method);
   void handle_tx_commit(const amqp::TxCommit& method);

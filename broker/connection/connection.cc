@@ -41,7 +41,6 @@ void Connection::set_tls(TlsDescription tls) {
 }
 
 // ---- reading
-// -------------------------------------------------------------------------------------------------------
 
 bool Connection::is_paused() const {
   if (state_ != State::running) {
@@ -205,7 +204,6 @@ void Connection::handle_on_channel(const amqp::Frame& frame) {
 }
 
 // ---- writing
-// -------------------------------------------------------------------------------------------------------
 
 void Connection::send_frame(std::string_view frame) {
   output_.append(frame);
@@ -261,7 +259,6 @@ void Connection::mark_confirms(std::uint16_t channel) {
 }
 
 // ---- waiting
-// -------------------------------------------------------------------------------------------------------
 
 PendingMethod& Connection::wait(PendingMethod pending) {
   LEPUS_ASSERT(!pending_, "while a method waits nothing more is read");
@@ -311,7 +308,6 @@ void Connection::alarm_changed() {
 }
 
 // ---- channels
-// ------------------------------------------------------------------------------------------------------
 
 Channel* Connection::find_channel(std::uint16_t number) {
   if (last_channel_ != nullptr && last_channel_->number() == number) [[likely]] {
@@ -351,7 +347,6 @@ bool Connection::client_can(std::string_view capability) const {
 }
 
 // ---- for management
-// ------------------------------------------------------------------------------------------------
 
 model::ConnectionRow Connection::row() const {
   model::ConnectionRow row;

@@ -81,7 +81,6 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   // ---- for the transport
-  // -----------------------------------------------------------------------------------------
 
   /// Takes what was read from the socket.
   void receive(std::span<const char> bytes);
@@ -111,7 +110,6 @@ class Connection {
   void set_tls(TlsDescription tls);
 
   // ---- for ShardConnections
-  // --------------------------------------------------------------------------------------
 
   /// Sends connection.close with class and method 0, as for 320 CONNECTION_FORCED.
   void close(amqp::ReplyCode code, std::string_view text);
@@ -145,7 +143,6 @@ class Connection {
   void exclusive_queue_deleted();
 
   // ---- for channels and the handshake
-  // ----------------------------------------------------------------------------
 
   [[nodiscard]] ShardConnections& host() { return host_; }
 

@@ -102,7 +102,6 @@ void Connection::open_channel(const amqp::Frame& frame) {
 }
 
 // ---- errors
-// --------------------------------------------------------------------------------------------------------
 
 // By value: the error may belong to a channel that is released here.
 void Connection::fail(amqp::ProtocolError error) {
@@ -167,7 +166,6 @@ void Connection::refuse_silently() {
 }
 
 // ---- the end
-// -------------------------------------------------------------------------------------------------------
 
 /// After connection.close from either side only close-ok counts, and a close is answered.
 void Connection::handle_closing(const amqp::Frame& frame) {
@@ -254,7 +252,6 @@ void Connection::on_socket_closed() {
 }
 
 // ---- time
-// ----------------------------------------------------------------------------------------------------------
 
 void Connection::schedule_deadline(std::int64_t after_ms) {
   deadline_ms_ = host_.clock().steady_ms() + after_ms;

@@ -44,7 +44,6 @@ class OutgoingBuffer {
   OutgoingBuffer& operator=(const OutgoingBuffer&) = delete;
 
   // ---- for the protocol
-  // ------------------------------------------------------------------------------------------
 
   /// Room for `bytes` octets in a row, to be followed by commit(). Valid until the next call.
   [[nodiscard]] char* reserve(std::size_t bytes) {
@@ -75,7 +74,6 @@ class OutgoingBuffer {
   }
 
   // ---- for the transport
-  // -----------------------------------------------------------------------------------------
 
   [[nodiscard]] bool empty() const { return size_bytes_ == 0; }
 
@@ -94,7 +92,6 @@ class OutgoingBuffer {
   void clear();
 
   // ---- for the output window
-  // -------------------------------------------------------------------------------------
 
   /// Cost of deliveries that are still in here.
   [[nodiscard]] std::uint64_t waiting_cost() const { return waiting_cost_; }

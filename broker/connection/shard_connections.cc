@@ -19,7 +19,6 @@ ShardConnections::ShardConnections(const ShardConnectionsEnvironment& environmen
 ShardConnections::~ShardConnections() = default;
 
 // ---- for the transport
-// ---------------------------------------------------------------------------------------------
 
 Connection& ShardConnections::accept(PeerDescription peer, TransportSession* transport) {
   const std::uint64_t serial = next_connection_++;
@@ -146,7 +145,6 @@ void ShardConnections::mark_resumable(Connection& connection) {
 }
 
 // ---- for management
-// ------------------------------------------------------------------------------------------------
 
 Connection* ShardConnections::find(model::ConnectionId id) {
   if (last_ != nullptr && last_->id() == id) [[likely]] {
@@ -192,7 +190,6 @@ model::MessageCounters ShardConnections::total_counters() const {
 }
 
 // ---- what queues tell
-// ----------------------------------------------------------------------------------------------
 
 Channel* ShardConnections::find_channel(const model::ChannelRef& channel) {
   Connection* connection = find(channel.connection);

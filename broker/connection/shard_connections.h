@@ -56,7 +56,6 @@ class ShardConnections final : public model::ConnectionHost {
   void set_shard(model::Shard& shard) { shard_ = &shard; }
 
   // ---- for the transport
-  // -----------------------------------------------------------------------------------------
 
   /// A new connection; `transport` outlives it (null: nobody is told of changes).
   Connection& accept(PeerDescription peer, TransportSession* transport);
@@ -79,7 +78,6 @@ class ShardConnections final : public model::ConnectionHost {
   [[nodiscard]] std::size_t connection_count() const { return connections_.size(); }
 
   // ---- for management, on this shard's thread
-  // --------------------------------------------------------------------
 
   [[nodiscard]] Connection* find(model::ConnectionId id);
   void append_rows(std::vector<model::ConnectionRow>& rows) const;
@@ -89,7 +87,6 @@ class ShardConnections final : public model::ConnectionHost {
   [[nodiscard]] model::MessageCounters total_counters() const;
 
   // ---- model::ConnectionHost
-  // -------------------------------------------------------------------------------------
 
   void deliver(model::Deliver&& delivery) override;
   void confirmed(model::Confirmed&& confirmed) override;
@@ -105,7 +102,6 @@ class ShardConnections final : public model::ConnectionHost {
   void owner_congested(model::OwnerCongested&& notice) override;
 
   // ---- for connections and channels
-  // ------------------------------------------------------------------------------
 
   [[nodiscard]] model::Shard& shard() { return *shard_; }
 

@@ -80,7 +80,6 @@ class Exchange {
   [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
   // ---- under the topology's lock
-  // ----------------------------------------------------------------------------
   void raise_version() { version_.fetch_add(1, std::memory_order_release); }
 
   /// Puts the binding into the index and the list of bindings with this source.

@@ -17,7 +17,6 @@ namespace lepus::model {
 struct QueueRecord;
 
 // ---- From a channel's shard to the shard that owns the queue
-// ---------------------------------------------------
 
 /// A routed message for one queue.
 struct Publish {
@@ -135,7 +134,6 @@ struct ConnectionGone {
 };
 
 // ---- From the owner back to the channel's shard
-// ----------------------------------------------------------------
 
 /// One message for one consumer.
 struct Deliver {

@@ -114,7 +114,6 @@ void Queue::touch() {
 }
 
 // ---- the store
-// -------------------------------------------------------------------------------------------------
 
 bool Queue::is_settled(MessagePlace place) const {
   const SubQueue* sub_queue = find_sub_queue(place.priority);
@@ -208,7 +207,6 @@ void Queue::restore(const storage::QueueProgress& progress, bool clean_stop) {
 }
 
 // ---- for management
-// --------------------------------------------------------------------------------------------
 
 namespace {
 

@@ -195,7 +195,6 @@ void Queue::change_channel_limit(ConsumerId id, bool channel_limited) {
 }
 
 // ---- settling
-// --------------------------------------------------------------------------------------------------
 
 void Queue::settle(ConsumerId id, Settlement settlement, std::span<const MessagePlace> places) {
   if (ended_) {
@@ -263,7 +262,6 @@ void Queue::give_back(SubQueue& sub_queue, Position position, const UnackedMessa
 }
 
 // ---- basic.get
-// -------------------------------------------------------------------------------------------------
 
 void Queue::get(GetMessage&& get) {
   touch();

@@ -42,7 +42,6 @@ void Shard::answer(Answer&& answer) {
 }
 
 // ---- for connections of this shard
-// -------------------------------------------------------------------------------
 
 PublishAnswer Shard::publish(const QueueRecord& record, MessagePtr message,
                              const PublisherRef& publisher) {
@@ -94,7 +93,6 @@ void Shard::output_drained(ConnectionId connection, std::uint64_t bytes) {
 }
 
 // ---- operations
-// --------------------------------------------------------------------------------------------------
 
 void Shard::receive(Operation&& operation) {
   std::visit([this](auto&& each) { handle(std::move(each)); }, std::move(operation));
@@ -229,7 +227,6 @@ void Shard::handle(Answer&& answer) {
 }
 
 // ---- the topology's log
-// -------------------------------------------------------------------------------------------
 
 template <typename Answer>
 void Shard::answer_when_committed(TopologyTicket ticket, Answer&& answer_to_send) {
@@ -261,7 +258,6 @@ void Shard::topology_committed(TopologyTicket up_to, storage::Outcome) {
 }
 
 // ---- turns
-// -------------------------------------------------------------------------------------------------------
 
 void Shard::tick() {
   queues_->tick();

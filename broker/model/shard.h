@@ -81,7 +81,6 @@ class Shard {
   void output_drained(ConnectionId connection, std::uint64_t bytes);
 
   // ---- from other shards, the store and the clock
-  // ----------------------------------------------------------------
   void receive(Operation&& operation);
   void topology_committed(TopologyTicket up_to, storage::Outcome outcome);
   void tick();

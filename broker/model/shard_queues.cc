@@ -77,7 +77,6 @@ void ShardQueues::drop_ended() {
 }
 
 // ---- output windows
-// --------------------------------------------------------------------------------------------
 
 OutputWindow* ShardQueues::output_window(ConnectionId connection) {
   auto& window = windows_[connection];
@@ -113,7 +112,6 @@ void ShardQueues::connection_gone(ConnectionId connection) {
 }
 
 // ---- deferred work
-// ---------------------------------------------------------------------------------------------
 
 void ShardQueues::dead_letter(const Queue& queue, MessagePtr message, DeadLetterReason reason) {
   if (queue.record().settings.dead_letter_exchange) {
@@ -161,7 +159,6 @@ void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
 }
 
 // ---- timers
-// ----------------------------------------------------------------------------------------------------
 
 void ShardQueues::set_timer(Queue& queue, std::int64_t at_ms) {
   timers_.emplace(at_ms, queue.record().id);
@@ -180,7 +177,6 @@ void ShardQueues::tick() {
 }
 
 // ---- the store
-// -------------------------------------------------------------------------------------------------
 
 void ShardQueues::add_pending(PendingRow&& row) {
   batches_.add(std::move(row), clock().steady_ms());
@@ -267,7 +263,6 @@ void ShardQueues::start_read(Queue& queue, Priority priority, storage::PositionR
 }
 
 // ---- to channels
-// -----------------------------------------------------------------------------------------------
 
 void ShardQueues::deliver(Deliver&& delivery) {
   answers_.send(delivery.channel.connection, std::move(delivery));

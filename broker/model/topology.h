@@ -124,14 +124,12 @@ class Topology {
   void set_listener(TopologyListener* listener);
 
   // ---- exchanges
-  // --------------------------------------------------------------------------------------------
   Checked<TopologyTicket> declare_exchange(const Access& access,
                                            const ExchangeDeclaration& declaration);
   Checked<TopologyTicket> delete_exchange(const Access& access, std::string_view name,
                                           bool if_unused);
 
   // ---- queues
-  // -----------------------------------------------------------------------------------------------
   /// The whole of queue.declare but the counts: checks, the name, equivalence, and for a new queue
   /// its record.
   Checked<DeclaredQueue> declare_queue(const Access& access, const QueueDeclaration& declaration);
@@ -148,14 +146,12 @@ class Topology {
   TopologyTicket remove_queue(const QueueRecord& queue);
 
   // ---- bindings
-  // ---------------------------------------------------------------------------------------------
   Checked<TopologyTicket> bind(const Access& access, const BindingDescription& binding,
                                ConnectionId connection);
   Checked<TopologyTicket> unbind(const Access& access, const BindingDescription& binding,
                                  ConnectionId connection);
 
   // ---- routing
-  // ----------------------------------------------------------------------------------------------
   [[nodiscard]] std::shared_ptr<Exchange> find_exchange(std::string_view vhost,
                                                         std::string_view name) const;
   /// All queues that a message goes to: bindings, exchange-to-exchange, alternate exchanges, CC and
@@ -165,7 +161,6 @@ class Topology {
                             std::string_view routing_key, std::string_view headers) const;
 
   // ---- opening a connection
-  // ---------------------------------------------------------------------------------
   /// The user, if name and password fit and the user may log in from there. The error is for the
   /// log.
   Result<User> authenticate(std::string_view user, std::string_view password,
@@ -213,7 +208,6 @@ class Topology {
                                   std::string_view name);
 
   // ---- listings for management: snapshots, in no order
-  // ----------------------------------------------------------
   /// @param vhost  empty: all vhosts. The default exchange is among them.
   [[nodiscard]] std::vector<std::shared_ptr<const Exchange>> list_exchanges(
       std::string_view vhost) const;
@@ -228,7 +222,6 @@ class Topology {
       std::string_view destination) const;
 
   // ---- the log
-  // ------------------------------------------------------------------------------------------------
   /// Up to where the topology's log is committed. Any thread, without a lock.
   [[nodiscard]] TopologyTicket committed() const;
   /// How the batch of this ticket ended, nothing while it is under way. `unknown` becomes

@@ -25,13 +25,11 @@ namespace lepus::model {
 class UserDirectory final : public PermissionSource {
  public:
   // ---- PermissionSource
-  // -----------------------------------------------------------------------------------------
   [[nodiscard]] std::uint64_t version() const override;
   [[nodiscard]] std::shared_ptr<const CompiledPermissions> find(
       std::string_view user, std::string_view vhost) const override;
 
   // ---- users
-  // ----------------------------------------------------------------------------------------------------
   [[nodiscard]] std::optional<User> find_user(std::string_view name) const;
   [[nodiscard]] std::vector<User> list_users() const;
   void put_user(User user);
@@ -39,7 +37,6 @@ class UserDirectory final : public PermissionSource {
   void erase_user(std::string_view name);
 
   // ---- permissions
-  // ----------------------------------------------------------------------------------------------
   [[nodiscard]] bool has_permissions(std::string_view user, std::string_view vhost) const;
   [[nodiscard]] std::vector<UserPermissions> list_permissions() const;
   /// Fails with "invalid_regexp …" if a pattern does not compile.

@@ -48,7 +48,6 @@ class Vhost {
   storage::BatchNumber declared_in = 0;
 
   // ---- exchanges
-  // ----------------------------------------------------------------------------------------------
   /// Null if there is none.
   [[nodiscard]] std::shared_ptr<Exchange> find_exchange(std::string_view exchange) const;
   Exchange& add_exchange(ExchangeRecord record);
@@ -58,7 +57,6 @@ class Vhost {
   [[nodiscard]] const StringMap<std::shared_ptr<Exchange>>& exchanges() const { return exchanges_; }
 
   // ---- queues
-  // -------------------------------------------------------------------------------------------------
   [[nodiscard]] std::shared_ptr<QueueRecord> find_queue(std::string_view queue) const;
   void add_queue(std::shared_ptr<QueueRecord> queue);
   /// With its bindings, and auto-delete exchanges that lose their last one. Marks the record as
@@ -68,7 +66,6 @@ class Vhost {
   [[nodiscard]] const QueueMap& queues() const { return queues_; }
 
   // ---- bindings
-  // -----------------------------------------------------------------------------------------------
   /// Null if there is none. Identities are made by binding_key().
   [[nodiscard]] Binding* find_binding(std::string_view identity);
   /// The ends must be there and the identity new.

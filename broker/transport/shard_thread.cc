@@ -49,7 +49,6 @@ ShardThread::~ShardThread() {
 }
 
 // ---- any thread
-// ----------------------------------------------------------------------------------------------------
 
 void ShardThread::start() {
   LEPUS_ASSERT(!thread_.joinable(), "a shard starts once");
@@ -91,7 +90,6 @@ void ShardThread::adopt(AcceptedSocket accepted) {
 }
 
 // ---- the turn
-// ------------------------------------------------------------------------------------------------------
 
 void ShardThread::begin_turn() {
   if (in_turn_) {
@@ -153,7 +151,6 @@ void ShardThread::tick() {
 }
 
 // ---- sessions
-// ------------------------------------------------------------------------------------------------------
 
 void ShardThread::add_session(AcceptedSocket accepted) {
   auto peer = describe_peer(accepted.socket, accepted.is_tls);

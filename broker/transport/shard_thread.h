@@ -70,7 +70,6 @@ class ShardThread {
   ShardThread& operator=(const ShardThread&) = delete;
 
   // ---- any thread
-  // ------------------------------------------------------------------------------------------------
 
   /// Starts the thread. Once.
   void start();
@@ -94,7 +93,6 @@ class ShardThread {
   void adopt(AcceptedSocket accepted);
 
   // ---- stopping
-  // --------------------------------------------------------------------------------------------------
 
   /// connection.close to all; `all_gone` is called once there is no connection left.
   void close_connections(std::string_view text, std::function<void()> all_gone);
@@ -102,7 +100,6 @@ class ShardThread {
   void drop_sessions();
 
   // ---- for sessions
-  // ----------------------------------------------------------------------------------------------
 
   /// Something happened on this shard: a turn is under way, and its end is posted.
   void begin_turn();

@@ -33,7 +33,6 @@ void SocketSession::start(connection::PeerDescription peer) {
 }
 
 // ---- reading
-// -------------------------------------------------------------------------------------------------------
 
 void SocketSession::wait_readable() {
   if (read_waiting_) {
@@ -121,7 +120,6 @@ void SocketSession::update_reading() {
 }
 
 // ---- writing
-// -------------------------------------------------------------------------------------------------------
 
 bool SocketSession::write_output() {
   connection::OutgoingBuffer& output = connection_->output();
@@ -195,7 +193,6 @@ void SocketSession::connection_changed() {
 }
 
 // ---- closing
-// -------------------------------------------------------------------------------------------------------
 
 void SocketSession::finish_later() {
   finishing_ = true;
@@ -244,7 +241,6 @@ void SocketSession::drop_connection() {
 }
 
 // ---- watching
-// ------------------------------------------------------------------------------------------------------
 
 void SocketSession::watch() {
   if (!is_linked()) {

@@ -102,7 +102,6 @@ void set_verification(SSL_CTX* context, const TlsSettings& settings) {
 }  // namespace
 
 // ---- the context
-// -----------------------------------------------------------------------------------------------------
 
 TlsContext::TlsContext() : context_(SSL_CTX_new(TLS_server_method())) {}
 
@@ -142,7 +141,6 @@ std::unique_ptr<ByteStream> TlsContext::make_stream(int socket) const {
 }
 
 // ---- a session
-// -------------------------------------------------------------------------------------------------------
 
 TlsStream::~TlsStream() {
   SSL_free(session_);

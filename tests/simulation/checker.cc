@@ -46,7 +46,6 @@ void Checker::fail(std::string what) {
 }
 
 // ---- what clients do
-// -----------------------------------------------------------------------------------------------
 
 std::shared_ptr<ObservedChannel> Checker::channel_opened(const model::ChannelRef& channel) {
   return channels_[channel] = std::make_shared<ObservedChannel>();
@@ -145,7 +144,6 @@ void Checker::release(Message& message, const MessageName& name) {
 }
 
 // ---- what the broker does
-// ------------------------------------------------------------------------------------------
 
 void Checker::emitted(const Emission& emission) {
   ++emission_count_;

@@ -91,7 +91,6 @@ class Checker {
   std::uint64_t moment() { return ++moment_; }
 
   // ---- what clients do
-  // ---------------------------------------------------------------------------------------------
   std::shared_ptr<ObservedChannel> channel_opened(const model::ChannelRef& channel);
   void channel_closed(const model::ChannelRef& channel);
   void published(const MessageName& name, bool persistent, std::uint8_t priority,
@@ -109,7 +108,6 @@ class Checker {
   void removal_ends(std::uint32_t queue);
 
   // ---- what the broker does
-  // ----------------------------------------------------------------------------------------
   void emitted(const Emission& emission);
   void batch_durable(const storage::MemoryBatch& batch, std::uint64_t sealed_at);
   /// All connections are gone, and everything that was not durable.

@@ -61,7 +61,6 @@ std::string Client::describe() const {
 }
 
 // ---- the connection
-// ------------------------------------------------------------------------------------------------
 
 void Client::connect() {
   shard_ = world_.random.below(world_.shard_count());
@@ -241,7 +240,6 @@ bool Client::is_content() const {
 }
 
 // ---- what it does
-// --------------------------------------------------------------------------------------------------
 
 void Client::act(bool calm) {
   if (connection_ == nullptr) {
@@ -436,7 +434,6 @@ void Client::act_as_getter(std::uint16_t number, ClientChannel& channel, bool ca
 }
 
 // ---- the administrator and the drainer
-// -----------------------------------------------------------------------------
 
 void Client::declare(std::uint16_t number, std::uint32_t queue, bool bind) {
   const World::QueueOfWorld& described = world_.queues[queue];
@@ -494,7 +491,6 @@ void Client::act_as_administrator(bool calm) {
 }
 
 // ---- what comes from the broker
-// ------------------------------------------------------------------------------------
 
 void Client::parse_input() {
   std::string_view rest = incoming_;

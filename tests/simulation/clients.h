@@ -48,7 +48,6 @@ class Client final : public connection::TransportSession {
   [[nodiscard]] connection::Connection& connection() { return *connection_; }
 
   // ---- what the scheduler makes it do
-  // ------------------------------------------------------------------------------
   void connect();
   /// The socket is gone in the middle of whatever was on the way.
   void cut();
@@ -73,7 +72,6 @@ class Client final : public connection::TransportSession {
   void connection_changed() override {}
 
   // ---- for the administrator
-  // ---------------------------------------------------------------------------------------
   void set_up_queues();
   void drain_queues();
 

@@ -193,7 +193,6 @@ void World::print(const std::string& line) const {
 }
 
 // ---- start and end
-// -------------------------------------------------------------------------------------------------
 
 void World::boot() {
   store_ = std::make_unique<SimulatedStore>(
@@ -282,7 +281,6 @@ void World::restart_cleanly() {
 }
 
 // ---- steps
-// ---------------------------------------------------------------------------------------------------------
 
 void World::carry(model::ShardIndex from, model::ShardIndex to, std::size_t count) {
   Box& each = box(from, to);
@@ -457,7 +455,6 @@ void World::topology_committed(model::TopologyTicket up_to, storage::Outcome out
 }
 
 // ---- coming to rest
-// ------------------------------------------------------------------------------------------------
 
 bool World::round(bool act) {
   bool busy = false;
@@ -577,7 +574,6 @@ void World::check_all_served() {
 }
 
 // ---- observation
-// ---------------------------------------------------------------------------------------------------
 
 std::optional<std::uint32_t> World::queue_number(model::QueueId id) {
   if (const auto found = queue_numbers_.find(id); found != queue_numbers_.end()) {

@@ -69,7 +69,6 @@ class World final : public model::TopologyListener {
   };
 
   // ---- steps; each @return whether there was something to do
-  // -------------------------------------------------------
   bool carry_mail();
   bool run_task();
   bool end_turn();
@@ -93,7 +92,6 @@ class World final : public model::TopologyListener {
   void check_all_served();
 
   // ---- for clients
-  // -------------------------------------------------------------------------------------------------
   [[nodiscard]] connection::ShardConnections& connections(std::size_t shard) {
     return *shards_[shard]->connections;
   }

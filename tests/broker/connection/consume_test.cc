@@ -251,7 +251,6 @@ TEST_P(ConsumeTest, AClientThatDoesNotReadGetsABoundedAmount) {
 }
 
 // ---- confirms and transactions
-// -------------------------------------------------------------------------------------
 
 TEST_P(ConsumeTest, ConfirmsOfATurnAreFolded) {
   client_.send(1, amqp::ConfirmSelect{});
@@ -346,7 +345,6 @@ TEST_P(ConsumeTest, ACommitThatAQueueRefusesIsPartial) {
 }
 
 // ---- direct reply-to
-// -----------------------------------------------------------------------------------------------
 
 TEST_P(ConsumeTest, ADirectReplyReachesItsRequesterOnWhateverShard) {
   TestClient responder(broker_, GetParam() - 1);

@@ -21,7 +21,7 @@ using TopologyExchangeTest = TopologyFixture;
 using TopologyQueueTest = TopologyFixture;
 using TopologyBindingTest = TopologyFixture;
 
-// ---- exchanges --------------------------------------------------------------------------------
+// ---- exchanges
 
 TEST_F(TopologyExchangeTest, EveryVhostHasThePredeclaredOnes) {
   const std::pair<const char*, ExchangeType> expected[] = {
@@ -107,7 +107,7 @@ TEST_F(TopologyExchangeTest, IfUnusedLooksAtBindingsAsSourceAlone) {
   EXPECT_EQ(outcome_of(topology_->delete_exchange(*guest_, "x", true)), "ok");
 }
 
-// ---- queues -----------------------------------------------------------------------------------
+// ---- queues
 
 TEST_F(TopologyQueueTest, DeclaringMakesItOnce) {
   const auto first = declare_queue("q");
@@ -238,7 +238,7 @@ TEST_F(TopologyQueueTest, RemovingTakesItsNameItsIdAndItsBindings) {
   EXPECT_EQ(topology_->remove_queue(*queue), 0U);
 }
 
-// ---- bindings ---------------------------------------------------------------------------------
+// ---- bindings
 
 TEST_F(TopologyBindingTest, BothEndsMustBeThereTheSourceFirst) {
   EXPECT_EQ(outcome_of(bind("x", "q", "")), "404 no exchange 'x' in vhost '/'");
