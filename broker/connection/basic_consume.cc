@@ -102,11 +102,7 @@ void Channel::handle_consume(const amqp::BasicConsume& method) {
     consume_replies(method, std::move(tag));
     return;
   }
-  const auto name = queue_name(method.queue);
-  if (!name) {
-    return;
-  }
-  const auto queue = usable_queue(*name, model::Permission::read);
+  const auto queue = usable_queue(method.queue, model::Permission::read);
   if (!queue) {
     return;
   }
@@ -343,11 +339,7 @@ bool Channel::deliver_reply(const ReplyAddress& address, const model::MessagePtr
 // ---- basic.get
 
 void Channel::handle_get(const amqp::BasicGet& method) {
-  const auto name = queue_name(method.queue);
-  if (!name) {
-    return;
-  }
-  auto queue = usable_queue(*name, model::Permission::read);
+  auto queue = usable_queue(method.queue, model::Permission::read);
   if (!queue) {
     return;
   }

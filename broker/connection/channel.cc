@@ -320,13 +320,17 @@ std::optional<std::string> Channel::queue_name(std::string_view name) {
   return last_queue_;
 }
 
-std::shared_ptr<model::QueueRecord> Channel::usable_queue(std::string_view name,
+std::shared_ptr<model::QueueRecord> Channel::usable_queue(std::string_view given,
                                                           model::Permission permission) {
-  if (const auto error = access().check(model::Resource::queue, name, permission)) {
+  const auto name = queue_name(given);
+  if (!name) {
+    return nullptr;
+  }
+  if (const auto error = access().check(model::Resource::queue, *name, permission)) {
     fail(*error);
     return nullptr;
   }
-  auto queue = host().topology().usable_queue(access().vhost(), name, connection_.id());
+  auto queue = host().topology().usable_queue(access().vhost(), *name, connection_.id());
   if (!queue) {
     fail(queue.error());
     return nullptr;

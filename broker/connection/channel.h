@@ -137,8 +137,9 @@ class Channel {
 
   /// The queue's name, or for an empty one the last declared here. Nothing: it has failed.
   [[nodiscard]] std::optional<std::string> queue_name(std::string_view name);
-  /// The queue for a method that needs a permission for it. Null: it has failed.
-  [[nodiscard]] std::shared_ptr<model::QueueRecord> usable_queue(std::string_view name,
+  /// The queue of that name (see queue_name) for a method that needs a permission for it. Null: it
+  /// has failed.
+  [[nodiscard]] std::shared_ptr<model::QueueRecord> usable_queue(std::string_view given,
                                                                  model::Permission permission);
 
   // ---- exchange_methods.cc

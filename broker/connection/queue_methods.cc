@@ -127,11 +127,7 @@ void Channel::handle_queue_unbind(const amqp::QueueUnbind& method) {
 }
 
 void Channel::handle_queue_purge(const amqp::QueuePurge& method) {
-  const auto name = queue_name(method.queue);
-  if (!name) {
-    return;
-  }
-  auto queue = usable_queue(*name, model::Permission::read);
+  auto queue = usable_queue(method.queue, model::Permission::read);
   if (!queue) {
     return;
   }

@@ -44,6 +44,7 @@ std::unique_ptr<storage::Batch> PendingBatches::seal_partition(Partition& partit
   }
   auto batch = store_.new_batch();
   bool is_empty = true;
+  const Queue* floors_noted = nullptr;
   char header[Message::stored_header_bytes_max];
   for (PendingRow& row : partition.rows) {
     Queue& queue = *row.queue;
@@ -62,7 +63,10 @@ std::unique_ptr<storage::Batch> PendingBatches::seal_partition(Partition& partit
       queue.mark_progress_changed(partition.changed);
     } else {
       batch->put_transient_message(key, parts);
-      queue.note_transient_floors(*batch);
+      // Rows of one queue come in runs.
+      if (std::exchange(floors_noted, &queue) != &queue) {
+        queue.note_transient_floors(*batch);
+      }
     }
     in_flight_bytes_ += row.message->memory_bytes();
     in_flight_rows_.push_back(std::move(row));

@@ -121,6 +121,21 @@ std::shared_ptr<model::QueueRecord> find_queue(const Context& context) {
   return context.broker.topology().find_queue(context.path("vhost"), context.path("queue"));
 }
 
+/// @param method  names the queue of the path; by value, for the caller's is gone at the first wait
+template <typename Method>
+Task<Response> execute_on_queue(const Context& context, Method method) {
+  if (!find_queue(context)) {
+    co_return object_not_found();
+  }
+  const auto opened = co_await context.broker.open_client(context.user.name, context.path("vhost"));
+  if (!opened) {
+    co_return open_error(opened.error());
+  }
+  const Client client{context.broker.executor(), *opened};
+  const auto answer = co_await client.execute(method);
+  co_return answer.error ? declare_error(*answer.error) : no_content();
+}
+
 }  // namespace
 
 Task<Response> list_queues(const Context& context) {
@@ -211,33 +226,14 @@ Task<Response> put_queue(const Context& context) {
 }
 
 Task<Response> delete_queue(const Context& context) {
-  if (!find_queue(context)) {
-    co_return object_not_found();
-  }
-  const auto opened = co_await context.broker.open_client(context.user.name, context.path("vhost"));
-  if (!opened) {
-    co_return open_error(opened.error());
-  }
-  const Client client{context.broker.executor(), *opened};
   const amqp::QueueDelete method{.queue = context.path("queue"),
                                  .if_unused = context.query_is_true("if-unused"),
                                  .if_empty = context.query_is_true("if-empty")};
-  const auto answer = co_await client.execute(method);
-  co_return answer.error ? declare_error(*answer.error) : no_content();
+  return execute_on_queue(context, method);
 }
 
 Task<Response> purge_queue(const Context& context) {
-  if (!find_queue(context)) {
-    co_return object_not_found();
-  }
-  const auto opened = co_await context.broker.open_client(context.user.name, context.path("vhost"));
-  if (!opened) {
-    co_return open_error(opened.error());
-  }
-  const Client client{context.broker.executor(), *opened};
-  const amqp::QueuePurge method{.queue = context.path("queue")};
-  const auto answer = co_await client.execute(method);
-  co_return answer.error ? declare_error(*answer.error) : no_content();
+  return execute_on_queue(context, amqp::QueuePurge{.queue = context.path("queue")});
 }
 
 Response act_on_queue(const Context& context) {

@@ -18,6 +18,12 @@
 
 namespace lepus::simulation {
 
+/// What clients ask for in connection.tune-ok.
+inline constexpr std::uint32_t frame_max_bytes = 131072;
+
+/// In a list of queues whose deletion is awaited: the request was something else.
+inline constexpr std::uint32_t no_queue = UINT32_MAX;
+
 class World;
 
 /// What a client does when it is its turn.

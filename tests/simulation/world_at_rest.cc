@@ -1,0 +1,207 @@
+#include <algorithm>
+#include <utility>
+
+#include "broker/base/limits.h"
+#include "broker/model/queue.h"
+#include "tests/simulation/world.h"
+
+// How a run comes to rest, and what is checked then and at every delivery.
+
+namespace lepus::simulation {
+
+namespace {
+
+/// More rounds than any run needs to come to rest.
+constexpr int rounds_max = 5000;
+/// Quiet rounds of 100 ms each: longer than anything that waits for the clock.
+constexpr int quiet_rounds = 25;
+
+}  // namespace
+
+bool World::round(bool act) {
+  bool busy = false;
+  for (const auto& client : clients) {
+    if (act) {
+      client->act(true);
+    }
+    busy |= client->deliver_bytes(SIZE_MAX);
+    busy |= client->read_bytes(SIZE_MAX, true);
+    busy |= client->close_if_wished();
+  }
+  for (model::ShardIndex from = 0; from < options_.shards; ++from) {
+    for (model::ShardIndex to = 0; to < options_.shards; ++to) {
+      if (const std::size_t waiting = box(from, to).operations.size(); waiting > 0) {
+        carry(from, to, waiting);
+        busy = true;
+      }
+    }
+  }
+  while (store_->waiting_units() > 0 || store_->unanswered_units() > 0) {
+    store_->commit(store_->waiting_units());
+    static_cast<void>(answer_commit());
+    busy = true;
+  }
+  while (store_->waiting_reads() > 0) {
+    store_->read_one(0);
+    busy = true;
+  }
+  for (const auto& each : shards_) {
+    while (!each->tasks.empty()) {
+      const std::function<void()> task = std::move(each->tasks.front());
+      each->tasks.pop_front();
+      each->in_turn = true;
+      task();
+      busy = true;
+    }
+    if (each->in_turn) {
+      end_turn(*each);
+    }
+  }
+  return busy;
+}
+
+void World::come_to_rest(bool act) {
+  int quiet = 0;
+  for (int count = 0; quiet < quiet_rounds; ++count) {
+    if (!checker.violation().empty()) {
+      return;
+    }
+    if (count == rounds_max) {
+      checker.fail("the broker does not come to rest");
+      return;
+    }
+    quiet = round(act) ? 0 : quiet + 1;
+    checker.check_suspicions();
+    if (quiet > 0) {
+      tick(100);
+    }
+  }
+}
+
+void World::check_queues(bool at_rest) {
+  for (const auto& each : shards_) {
+    each->shard->visit_queues([&](const model::Queue& queue) {
+      queue.check_invariants();
+      if (!at_rest) {
+        return;
+      }
+      const auto number = queue_number(queue.record().id);
+      const std::size_t held = number ? checker.held_bytes_max(*number) : 0;
+      // What was held may have come back to memory; a chunk and a message may lie above the window
+      // of each priority.
+      const std::size_t windows = queue.record().settings.max_priority + std::size_t{1};
+      const std::size_t bytes_max =
+          windows * (limits::queue_window_bytes_max + limits::read_chunk_bytes_max +
+                     std::size_t{1'000'000}) +
+          2 * held;
+      if (queue.memory_bytes() > bytes_max) {
+        checker.fail(fmt::format("{} takes {} bytes of memory at rest, more than {}",
+                                 queue.record().described(), queue.memory_bytes(), bytes_max));
+      }
+    });
+  }
+  constexpr std::uint64_t cost_max = limits::output_window_bytes_max + 1'000'000;
+  for (const auto& client : clients) {
+    if (client->is_connected() &&
+        client->connection().output().waiting_cost() > cost_max * options_.shards) {
+      checker.fail("too much waits in the output to " + client->describe());
+    }
+  }
+  // A store that forgets rows is also noticed by the broker itself, which here is not to hide what
+  // the checker sees.
+  if (!faults.empty() && options_.mutation != Mutation::store_forgets_rows) {
+    checker.fail("a shard reports: " + faults.front());
+  }
+}
+
+void World::check_all_served() {
+  for (const auto& each : shards_) {
+    each->shard->visit_queues([&](const model::Queue& queue) {
+      if (queue.unacked_count() > 0) {
+        checker.fail(fmt::format("{} has {} unacked messages although everybody has settled",
+                                 queue.record().described(), queue.unacked_count()));
+      }
+      if (!queue.consumers().empty() && queue.ready_count() > 0) {
+        checker.fail(fmt::format("{} has {} ready messages and {} consumers that wait",
+                                 queue.record().described(), queue.ready_count(),
+                                 queue.consumers().size()));
+      }
+    });
+  }
+  for (const auto& client : clients) {
+    if (!client->is_content()) {
+      checker.fail("something was not answered: " + client->describe());
+    }
+  }
+}
+
+// ---- observation
+
+std::optional<std::uint32_t> World::queue_number(model::QueueId id) {
+  if (const auto found = queue_numbers_.find(id); found != queue_numbers_.end()) {
+    return found->second;
+  }
+  const auto record = topology_->find_queue(id);
+  if (record == nullptr) {
+    return std::nullopt;
+  }
+  for (std::uint32_t number = 0; number < queues.size(); ++number) {
+    if (queues[number].name == record->name) {
+      return queue_numbers_[id] = number;
+    }
+  }
+  return std::nullopt;
+}
+
+void World::observe(model::Deliver& delivery) {
+  if (is_dying_) {
+    return;
+  }
+  if (options_.mutation == Mutation::clears_redelivered) {
+    delivery.redelivered = false;
+  }
+  observe({.channel = delivery.channel,
+           .consumer = delivery.consumer,
+           .queue_id = delivery.queue,
+           .place = delivery.place,
+           .redelivered = delivery.redelivered,
+           .no_ack = delivery.no_ack},
+          *delivery.message);
+}
+
+void World::observe(model::Got& answer) {
+  if (is_dying_ || !answer.message) {
+    return;
+  }
+  observe({.channel = answer.request.channel,
+           .queue_id = answer.queue,
+           .place = answer.place,
+           .redelivered = answer.redelivered,
+           .no_ack = answer.no_ack},
+          *answer.message);
+}
+
+void World::observe(const Emission& emission, const model::Message& message) {
+  const auto number = queue_number(emission.queue_id);
+  if (!number) {
+    return;  // Its queue is being deleted.
+  }
+  Emission named = emission;
+  named.name.queue = *number;
+  if (!read_body(message.body(), named.name.publisher, named.name.number)) {
+    checker.fail("a damaged message is delivered from " + queues[*number].name);
+    return;
+  }
+  trace("{} goes to {} {:x}{}{}", to_text(named.name),
+        emission.consumer == model::ConsumerId::none ? "a get of" : "consumer",
+        emission.consumer == model::ConsumerId::none
+            ? static_cast<std::uint64_t>(emission.channel.connection)
+            : static_cast<std::uint64_t>(emission.consumer),
+        emission.redelivered ? ", redelivered" : "", emission.no_ack ? ", without ack" : "");
+  checker.emitted(named);
+  if (!named.no_ack && named.consumer != model::ConsumerId::none) {
+    last_delivered_[named.consumer] = {named.name, named.place};
+  }
+}
+
+}  // namespace lepus::simulation
