@@ -15,6 +15,12 @@ class DataDirectory {
   /// something else, that a newer Lepus wrote, or that may not be written to.
   [[nodiscard]] static Result<DataDirectory> open(const std::filesystem::path& path);
 
+  /// A directory on a disk of a test's own, which needs no lock and no owner marker: nothing is
+  /// done, and sync() must not be called.
+  [[nodiscard]] static DataDirectory on_another_disk(const std::filesystem::path& path) {
+    return {path, -1};
+  }
+
   ~DataDirectory();
   DataDirectory(DataDirectory&& other) noexcept;
   DataDirectory& operator=(DataDirectory&& other) noexcept;

@@ -5,6 +5,10 @@
 
 #include "storage/log_sink.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace lepus::storage {
 
 /// How much memory and disk a RocksDB store takes. The defaults keep the whole store below about
@@ -38,6 +42,10 @@ struct StoreOptions {
 
   /// May be empty.
   LogSink log;
+
+  /// Where the files are and background work is done, for tests; outlives the store. Null: the
+  /// operating system.
+  rocksdb::Env* environment = nullptr;
 };
 
 }  // namespace lepus::storage

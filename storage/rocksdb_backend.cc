@@ -6,6 +6,7 @@
 
 #include "broker/base/assert.h"
 #include "storage/record_format.h"
+#include "storage/rocksdb_environment.h"
 #include "storage/rocksdb_read.h"
 
 namespace lepus::storage {
@@ -37,7 +38,7 @@ RocksdbBackend::RocksdbBackend(DataDirectory directory, StoreOptions options)
 
 Result<std::shared_ptr<RocksdbBackend>> RocksdbBackend::open(const std::filesystem::path& path,
                                                              const StoreOptions& options) {
-  Result<DataDirectory> directory = DataDirectory::open(path);
+  Result<DataDirectory> directory = open_directory(path, options);
   if (!directory) {
     return directory.error();
   }
@@ -61,7 +62,7 @@ Result<void> RocksdbBackend::open_databases() {
     return transient.error();
   }
   transient_ = std::move(*transient);
-  if (!directory_.sync()) {
+  if (!sync_directory(directory_, options_)) {
     return fail("data directory " + directory_.path().string() + ": can't be synced");
   }
   Result<RocksdbRecovered> loaded = load_recovered(*durable_);

@@ -48,6 +48,9 @@ class RocksdbLogger final : public rocksdb::Logger {
 
 rocksdb::DBOptions database_options(const RocksdbSetup& setup) {
   rocksdb::DBOptions options;
+  if (setup.options.environment != nullptr) {
+    options.env = setup.options.environment;
+  }
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.info_log = std::make_shared<RocksdbLogger>(setup.options.log);
