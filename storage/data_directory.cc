@@ -8,10 +8,9 @@
 #include <system_error>
 #include <utility>
 
-#include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
+#include "storage/posix_file.h"
 #include "storage/record_format.h"
 
 namespace lepus::storage {
@@ -25,51 +24,10 @@ constexpr const char* marker_name = "lepus-data";
 constexpr const char* new_marker_name = "lepus-data.new";
 constexpr std::string_view marker_title = "lepus data directory\nformat ";
 
-std::string text_of(int error) {
-  return std::generic_category().message(error);
-}
-
 /// "data directory PATH: WHAT"
 Error failure(const fs::path& path, const std::string& what) {
   return fail("data directory " + path.string() + ": " + what);
 }
-
-/// A file that is closed when it goes out of scope.
-class File {
- public:
-  File(const fs::path& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC, 0640)) {}
-
-  ~File() {
-    if (number_ >= 0) {
-      ::close(number_);
-    }
-  }
-
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  [[nodiscard]] bool is_open() const { return number_ >= 0; }
-
-  [[nodiscard]] int number() const { return number_; }
-
-  int release() { return std::exchange(number_, -1); }
-
-  /// The first bytes, as many as an owner marker or a lock file can have.
-  [[nodiscard]] std::string read_start() const {
-    char bytes[256];
-    const ssize_t size = ::pread(number_, bytes, sizeof(bytes), 0);
-    return size > 0 ? std::string(bytes, static_cast<std::size_t>(size)) : std::string();
-  }
-
-  /// Writes a small text and syncs it.
-  [[nodiscard]] bool write(std::string_view text) const {
-    return ::pwrite(number_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
-           ::fsync(number_) == 0;
-  }
-
- private:
-  int number_;
-};
 
 /// Creates the directory and its parents. Nothing if it is there.
 std::optional<Error> create(const fs::path& path) {
@@ -107,17 +65,17 @@ bool is_unused(const fs::path& path, std::error_code& error) {
 std::optional<Error> write_marker(const fs::path& path) {
   const fs::path new_marker = path / new_marker_name;
   {
-    const File file(new_marker, O_RDWR | O_CREAT | O_TRUNC);
+    const PosixFile file(new_marker, O_RDWR | O_CREAT | O_TRUNC);
     if (!file.is_open() ||
         !file.write(std::string(marker_title) + std::to_string(format_version) + "\n")) {
-      return failure(path, "its owner marker can't be written: " + text_of(errno));
+      return failure(path, "its owner marker can't be written: " + text_of_errno(errno));
     }
   }
   std::error_code error;
   fs::rename(new_marker, path / marker_name, error);
-  const File directory(path, O_RDONLY | O_DIRECTORY);
+  const PosixFile directory(path, O_RDONLY | O_DIRECTORY);
   if (error || !directory.is_open() || ::fsync(directory.number()) != 0) {
-    return failure(path, "its owner marker can't be written: " + text_of(errno));
+    return failure(path, "its owner marker can't be written: " + text_of_errno(errno));
   }
   return std::nullopt;
 }
@@ -138,9 +96,9 @@ std::optional<std::uint32_t> parse_marker(std::string_view text) {
 
 /// Reads the owner marker, or writes one into an unused directory.
 std::optional<Error> check_owner(const fs::path& path) {
-  const File marker(path / marker_name, O_RDONLY);
+  const PosixFile marker(path / marker_name, O_RDONLY);
   if (!marker.is_open() && errno != ENOENT) {
-    return failure(path, "its owner marker can't be read: " + text_of(errno));
+    return failure(path, "its owner marker can't be read: " + text_of_errno(errno));
   }
   if (!marker.is_open()) {
     std::error_code error;
@@ -167,13 +125,13 @@ std::optional<Error> check_owner(const fs::path& path) {
 
 /// The locked file's descriptor.
 Result<int> lock(const fs::path& path) {
-  File file(path / lock_name, O_RDWR | O_CREAT);
+  PosixFile file(path / lock_name, O_RDWR | O_CREAT);
   if (!file.is_open()) {
-    return failure(path, "its lock file can't be opened: " + text_of(errno));
+    return failure(path, "its lock file can't be opened: " + text_of_errno(errno));
   }
   if (::flock(file.number(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) {
-      return failure(path, "can't be locked: " + text_of(errno));
+      return failure(path, "can't be locked: " + text_of_errno(errno));
     }
     std::string owner = file.read_start();
     owner.resize(std::min(owner.find('\n'), owner.size()));
@@ -212,14 +170,14 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
 
 bool DataDirectory::sync() const {
   const fs::path absolute = fs::absolute(path_).lexically_normal();
-  const File directory(absolute, O_RDONLY | O_DIRECTORY);
+  const PosixFile directory(absolute, O_RDONLY | O_DIRECTORY);
   if (!directory.is_open() || ::fsync(directory.number()) != 0) {
     return false;
   }
   // Those above it may have been created for it; the ones that are not ours need not be readable.
   for (fs::path above = absolute; above.has_relative_path();) {
     above = above.parent_path();
-    const File parent(above, O_RDONLY | O_DIRECTORY);
+    const PosixFile parent(above, O_RDONLY | O_DIRECTORY);
     if (!parent.is_open() || ::fsync(parent.number()) != 0) {
       break;
     }

@@ -11,6 +11,7 @@
 
 #include "storage/record_format.h"
 #include "storage/rocksdb_filter.h"
+#include "storage/rocksdb_log_scan.h"
 #include "storage/rocksdb_partitioner.h"
 #include "storage/rocksdb_table_rows.h"
 
@@ -65,8 +66,8 @@ rocksdb::DBOptions database_options(const RocksdbSetup& setup) {
   // There is one writer: the committer.
   options.allow_concurrent_memtable_write = false;
   options.enable_write_thread_adaptive_yield = false;
-  // A torn end of the last log is a write that nobody was told of; anything else that is damaged or
-  // missing must be seen. The default would cut the log at the first fault and say nothing.
+  // A torn end of the last log has been cut off; anything else that is damaged or missing must be
+  // seen. The default would cut the log at the first fault and say nothing.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.track_and_verify_wals_in_manifest = true;
   // Nothing may write again after a failed write; the backend decides what follows.
@@ -154,6 +155,9 @@ Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_durable(
       {progress_family_name, record_family_options(setup, 8 * mib)},
       {deleted_queues_family_name, small_options},
   };
+  if (Result<void> cut = cut_torn_log_end(path, setup.options.log); !cut) {
+    return cut.error();
+  }
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const rocksdb::Status status =

@@ -127,28 +127,6 @@ TEST_F(RocksdbFaultsTest, WhatWasConfirmedBeforeAFailedWriteIsThereAfterwards) {
   EXPECT_THAT(kept(queue_1), ElementsAre(0, 1, 2));
 }
 
-TEST_F(RocksdbFaultsTest, TornEndOfTheLogIsCutOff) {
-  put_rows(queue_1, 0, 0, 3);
-  put_rows(queue_1, 0, 3, 6);
-  backend_.reset();
-  const fs::path log = files(".log").back();
-  fs::resize_file(log, fs::file_size(log) - 5);
-  open();
-  EXPECT_THAT(kept(queue_1), ElementsAre(0, 1, 2));
-  EXPECT_EQ(recovered_.last_numbers.at(0), 1u);
-}
-
-TEST_F(RocksdbFaultsTest, DamageInsideTheLogRefusesTheStart) {
-  for (Position position = 0; position < 50; ++position) {
-    put_rows(queue_1, 0, position, position + 1, 1000);
-  }
-  backend_.reset();
-  flip_byte(files(".log").back(), 20'000);
-  EXPECT_THAT(open_error(), HasSubstr("can't be opened"));
-  EXPECT_THAT(open_error(), HasSubstr("lepus store repair --accept-loss"));
-  EXPECT_THAT(open_error(), Not(HasSubstr("\n")));
-}
-
 TEST_F(RocksdbFaultsTest, MissingTableRefusesTheStart) {
   put_rows(queue_1, 0, 0, 100, 1000);
   flush(backend_->durable());
