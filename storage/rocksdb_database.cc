@@ -47,11 +47,14 @@ class RocksdbLogger final : public rocksdb::Logger {
   LogSink sink_;
 };
 
+rocksdb::Env& environment_of(const RocksdbSetup& setup) {
+  rocksdb::Env* const environment = setup.options.environment;
+  return environment != nullptr ? *environment : *rocksdb::Env::Default();
+}
+
 rocksdb::DBOptions database_options(const RocksdbSetup& setup) {
   rocksdb::DBOptions options;
-  if (setup.options.environment != nullptr) {
-    options.env = setup.options.environment;
-  }
+  options.env = &environment_of(setup);
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.info_log = std::make_shared<RocksdbLogger>(setup.options.log);
@@ -155,7 +158,7 @@ Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_durable(
       {progress_family_name, record_family_options(setup, 8 * mib)},
       {deleted_queues_family_name, small_options},
   };
-  if (Result<void> cut = cut_torn_log_end(path, setup.options.log); !cut) {
+  if (Result<void> cut = cut_torn_log_end(environment_of(setup), path, setup.options.log); !cut) {
     return cut.error();
   }
   rocksdb::DB* db = nullptr;

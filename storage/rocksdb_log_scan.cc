@@ -1,18 +1,17 @@
 #include "storage/rocksdb_log_scan.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include <boost/crc.hpp>
 #include <boost/endian/conversion.hpp>
-
-#include "storage/posix_file.h"
+#include <rocksdb/env.h>
 
 namespace lepus::storage {
 
@@ -98,10 +97,10 @@ std::optional<std::uint64_t> log_number(const fs::path& file) {
 /// Reads one log from its beginning to its end.
 class LogScanner {
  public:
-  explicit LogScanner(int file) : file_(file) {}
+  explicit LogScanner(rocksdb::SequentialFile& file) : file_(file) {}
 
-  /// False if the file can't be read; errno says why.
-  [[nodiscard]] bool run() {
+  /// Reads the whole file; the status is that of the reading.
+  [[nodiscard]] rocksdb::Status run() {
     while (load_block()) {
       const std::size_t damaged_from = is_damaged_ ? 0 : read_fragments();
       scan_.record_after_damage = scan_.record_after_damage || has_record_from(damaged_from);
@@ -110,7 +109,7 @@ class LogScanner {
     if (!is_damaged_ && !in_record_) {
       scan_.intact_bytes = scan_.size_bytes;
     }
-    return !failed_;
+    return status_;
   }
 
   [[nodiscard]] const LogScan& scan() const { return scan_; }
@@ -120,16 +119,18 @@ class LogScanner {
   bool load_block() {
     std::size_t size = 0;
     while (size < block_bytes) {
-      const ssize_t count = ::pread(file_, buffer_.data() + size, block_bytes - size,
-                                    static_cast<off_t>(scan_.size_bytes + size));
-      if (count < 0) {
-        failed_ = true;
+      rocksdb::Slice read;
+      status_ = file_.Read(block_bytes - size, &read, buffer_.data() + size);
+      if (!status_.ok()) {
         return false;
       }
-      if (count == 0) {
+      if (read.empty()) {
         break;
       }
-      size += static_cast<std::size_t>(count);
+      if (read.data() != buffer_.data() + size) {
+        std::copy_n(read.data(), read.size(), buffer_.data() + size);
+      }
+      size += read.size();
     }
     block_ = std::string_view(buffer_.data(), size);
     return size > 0;
@@ -202,14 +203,14 @@ class LogScanner {
            (sequence >= next_sequence_ && sequence - next_sequence_ < log_bytes_limit);
   }
 
-  const int file_;
+  rocksdb::SequentialFile& file_;
   std::vector<char> buffer_ = std::vector<char>(block_bytes);
   std::string_view block_;
   LogScan scan_;
   std::uint64_t next_sequence_ = 0;  ///< behind the last batch that was read; 0: none was
   bool in_record_ = false;
   bool is_damaged_ = false;
-  bool failed_ = false;
+  rocksdb::Status status_;
 };
 
 Error failure(const fs::path& file, const std::string& what) {
@@ -223,12 +224,20 @@ Error damage(const fs::path& file, const LogScan& scan, const char* why_it_count
                            "`lepus store repair --accept-loss`");
 }
 
-Result<void> cut(const fs::path& file, const LogScan& scan, const LogSink& log) {
-  const PosixFile opened(file, O_RDWR);
-  if (!opened.is_open() ||
-      ::ftruncate(opened.number(), static_cast<off_t>(scan.intact_bytes)) != 0 ||
-      ::fsync(opened.number()) != 0) {
-    return failure(file, "has a torn end that can't be cut off: " + text_of_errno(errno));
+Result<void> cut(rocksdb::Env& environment, const fs::path& file, const LogScan& scan,
+                 const LogSink& log) {
+  std::unique_ptr<rocksdb::WritableFile> opened;
+  rocksdb::Status status = environment.ReopenWritableFile(file.string(), &opened, {});
+  if (status.ok()) {
+    // The operating system's environment can do it only to an open file, where others do nothing.
+    status = environment.Truncate(file.string(), scan.intact_bytes);
+    status = status.IsNotSupported() ? opened->Truncate(scan.intact_bytes) : status;
+  }
+  if (status.ok()) {
+    status = opened->Fsync();
+  }
+  if (!status.ok()) {
+    return failure(file, "has a torn end that can't be cut off: " + status.ToString());
   }
   if (log) {
     log(LogLevel::warning,
@@ -243,33 +252,36 @@ Result<void> cut(const fs::path& file, const LogScan& scan, const LogSink& log) 
 
 }  // namespace
 
-Result<LogScan> scan_rocksdb_log(const fs::path& file) {
-  const PosixFile opened(file, O_RDONLY);
-  if (!opened.is_open()) {
-    return failure(file, "can't be opened: " + text_of_errno(errno));
+Result<LogScan> scan_rocksdb_log(rocksdb::Env& environment, const fs::path& file) {
+  std::unique_ptr<rocksdb::SequentialFile> opened;
+  rocksdb::Status status = environment.NewSequentialFile(file.string(), &opened, {});
+  if (!status.ok()) {
+    return failure(file, "can't be opened: " + status.ToString());
   }
-  LogScanner scanner(opened.number());
-  if (!scanner.run()) {
-    return failure(file, "can't be read: " + text_of_errno(errno));
+  LogScanner scanner(*opened);
+  status = scanner.run();
+  if (!status.ok()) {
+    return failure(file, "can't be read: " + status.ToString());
   }
   return scanner.scan();
 }
 
-Result<void> cut_torn_log_end(const fs::path& store, const LogSink& log) {
-  std::vector<std::pair<std::uint64_t, fs::path>> logs;
-  std::error_code error;
-  for (fs::directory_iterator entry(store, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (const auto number = log_number(entry->path())) {
-      logs.emplace_back(*number, entry->path());
-    }
+Result<void> cut_torn_log_end(rocksdb::Env& environment, const fs::path& store,
+                              const LogSink& log) {
+  std::vector<std::string> names;
+  const rocksdb::Status listed = environment.GetChildren(store.string(), &names);
+  if (!listed.ok() && !listed.IsNotFound()) {
+    return fail("the store in " + store.string() + " can't be listed: " + listed.ToString());
   }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return fail("the store in " + store.string() + " can't be listed: " + error.message());
+  std::vector<std::pair<std::uint64_t, fs::path>> logs;
+  for (const std::string& name : names) {
+    if (const auto number = log_number(name)) {
+      logs.emplace_back(*number, store / name);
+    }
   }
   std::ranges::sort(logs);
   for (const auto& [number, file] : logs) {
-    const Result<LogScan> scan = scan_rocksdb_log(file);
+    const Result<LogScan> scan = scan_rocksdb_log(environment, file);
     if (!scan) {
       return scan.error();
     }
@@ -282,7 +294,7 @@ Result<void> cut_torn_log_end(const fs::path& store, const LogSink& log) {
     if (number != logs.back().first) {
       return damage(file, *scan, "a later log shows that all of it was confirmed");
     }
-    return cut(file, *scan, log);
+    return cut(environment, file, *scan, log);
   }
   return {};
 }

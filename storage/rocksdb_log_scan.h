@@ -6,6 +6,10 @@
 #include "broker/base/result.h"
 #include "storage/log_sink.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace lepus::storage {
 
 /// How far a log file of RocksDB can be read.
@@ -21,7 +25,8 @@ struct LogScan {
 };
 
 /// Reads a log file and changes nothing. Fails if the file can't be read.
-[[nodiscard]] Result<LogScan> scan_rocksdb_log(const std::filesystem::path& file);
+[[nodiscard]] Result<LogScan> scan_rocksdb_log(rocksdb::Env& environment,
+                                               const std::filesystem::path& file);
 
 /// Prepares the logs of a store for being opened: cuts off the torn end of the last one, as a power
 /// cut leaves it. RocksDB would refuse an end with a hole in it. Nothing confirmed can be there:
@@ -29,6 +34,7 @@ struct LogScan {
 /// damage is an error of one line that names the file. Nothing happens where there is no log.
 ///
 /// @param store  the directory of the database, which nobody has open
-[[nodiscard]] Result<void> cut_torn_log_end(const std::filesystem::path& store, const LogSink& log);
+[[nodiscard]] Result<void> cut_torn_log_end(rocksdb::Env& environment,
+                                            const std::filesystem::path& store, const LogSink& log);
 
 }  // namespace lepus::storage

@@ -9,6 +9,7 @@
 #include <string>
 
 #include <gmock/gmock.h>
+#include <rocksdb/env.h>
 
 #include "storage/open_store.h"
 #include "tests/storage/rocksdb_fixture.h"
@@ -112,7 +113,7 @@ TEST_F(RocksdbLogScanTest, IntactLogsAreLeftAlone) {
   put_rows(queue_1, 0, 0, 10, 20'000);
   put_rows(queue_1, 0, 10, 11, 300'000);
   backend_.reset();
-  const auto scan = scan_rocksdb_log(logs().back());
+  const auto scan = scan_rocksdb_log(*rocksdb::Env::Default(), logs().back());
   ASSERT_TRUE(scan);
   EXPECT_TRUE(scan->is_intact());
   EXPECT_GT(scan->size_bytes, 500'000u);
