@@ -12,6 +12,7 @@ namespace {
 
 constexpr char progress_version = 1;
 constexpr std::uint8_t had_consumer_flag = 0x01;
+constexpr std::uint8_t has_expiring_flag = 0x02;
 
 void store_big_u64(char* to, std::uint64_t number) {
   boost::endian::store_big_u64(reinterpret_cast<unsigned char*>(to), number);
@@ -117,7 +118,8 @@ PositionRange read_range(RecordReader& reader, Position& previous_end) {
 void append_sub_queue(std::string& to, const SubQueueProgress& sub_queue) {
   LEPUS_ASSERT(sub_queue.floor <= sub_queue.next_position, "nothing above the end is settled");
   to.push_back(static_cast<char>(sub_queue.priority));
-  to.push_back(static_cast<char>(sub_queue.had_consumer ? had_consumer_flag : 0));
+  to.push_back(static_cast<char>((sub_queue.had_consumer ? had_consumer_flag : 0) |
+                                 (sub_queue.has_expiring ? has_expiring_flag : 0)));
   append_varint(to, sub_queue.floor);
   append_varint(to, sub_queue.next_position - sub_queue.floor);
   append_varint(to, sub_queue.delivered_below);
@@ -140,10 +142,11 @@ SubQueueProgress read_sub_queue(RecordReader& reader) {
   SubQueueProgress sub_queue;
   sub_queue.priority = reader.byte();
   const std::uint8_t flags = reader.byte();
-  if ((flags & ~had_consumer_flag) != 0) {
+  if ((flags & ~(had_consumer_flag | has_expiring_flag)) != 0) {
     reader.fault();
   }
   sub_queue.had_consumer = (flags & had_consumer_flag) != 0;
+  sub_queue.has_expiring = (flags & has_expiring_flag) != 0;
   sub_queue.floor = reader.varint();
   sub_queue.next_position = reader.varint_above(sub_queue.floor);
   sub_queue.delivered_below = reader.varint();

@@ -62,6 +62,7 @@ struct SubQueueProgress {
   std::uint64_t stored_count = 0;  ///< stored messages that are not settled (ready and unacked)
   std::uint64_t stored_bytes = 0;  ///< their bodies
   bool had_consumer = false;       ///< a delivery after this record may have left no trace
+  bool has_expiring = false;       ///< some message had an expiration of its own
 
   bool operator==(const SubQueueProgress&) const = default;
 };

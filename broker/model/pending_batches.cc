@@ -27,56 +27,76 @@ void PendingBatches::add(PendingRow&& row, std::int64_t now_ms) {
 
 void PendingBatches::progress_changed(Queue& queue, bool urgent, std::int64_t now_ms) {
   wants_commit_by(urgent ? now_ms : now_ms + limits::progress_wait_ms_max);
-  queue.mark_progress_changed(partitions_[queue.record().partition].changed);
+  if (queue.is_durable()) {
+    queue.mark_progress_changed(partitions_[queue.record().partition].changed);
+  }
 }
 
 void PendingBatches::forget_progress(Queue& queue) {
-  std::erase(partitions_[queue.record().partition].changed, &queue);
+  Partition& partition = partitions_[queue.record().partition];
+  std::erase(partition.changed, &queue);
+  std::erase(partition.paging, &queue);
 }
 
 bool PendingBatches::is_due(std::int64_t now_ms) const {
   return !in_flight_ && now_ms >= deadline_ms_;
 }
 
+bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Batch& batch) {
+  Queue& queue = *row.queue;
+  if (!queue.seal_row(row)) {
+    // Settled before it was written. By a consumer, that is as safe as a commit.
+    if (queue.record().settings.dead_letter_exchange) {
+      in_flight_elided_.push_back(row.publisher);
+    } else {
+      answer_(row.publisher, false);
+    }
+    return false;
+  }
+  char header[Message::stored_header_bytes_max];
+  const std::string_view parts[] = {row.message->stored_header(header),
+                                    row.message->stored_payload()};
+  const storage::MessageKey key{queue.record().id, row.place.priority, row.place.position};
+  if (queue.stores(*row.message)) {
+    batch.put_message(key, parts);
+    queue.mark_progress_changed(partition.changed);
+  } else {
+    batch.put_transient_message(key, parts);
+    queue.mark_paging(partition.paging);
+  }
+  in_flight_bytes_ += row.message->memory_bytes();
+  in_flight_rows_.push_back(std::move(row));
+  return true;
+}
+
+bool PendingBatches::note_transient_floors(Partition& partition, storage::Batch& batch) {
+  bool has_moved = false;
+  std::erase_if(partition.paging, [&](Queue* queue) {
+    has_moved |= queue->note_transient_floors(batch);
+    return queue->ends_paging();
+  });
+  return has_moved;
+}
+
 std::unique_ptr<storage::Batch> PendingBatches::seal_partition(Partition& partition) {
-  if (partition.rows.empty() && partition.changed.empty()) {
+  if (partition.rows.empty() && partition.changed.empty() && partition.paging.empty()) {
     return nullptr;
   }
   auto batch = store_.new_batch();
   bool is_empty = true;
-  const Queue* floors_noted = nullptr;
-  char header[Message::stored_header_bytes_max];
   for (PendingRow& row : partition.rows) {
-    Queue& queue = *row.queue;
-    const bool durable = queue.is_durable() && row.message->is_persistent();
-    if (!queue.seal_row(row)) {
-      // Settled before it was written: that is as safe as a commit.
-      answer_(row.publisher, false);
-      continue;
-    }
-    is_empty = false;
-    const std::string_view parts[] = {row.message->stored_header(header),
-                                      row.message->stored_payload()};
-    const storage::MessageKey key{queue.record().id, row.place.priority, row.place.position};
-    if (durable) {
-      batch->put_message(key, parts);
-      queue.mark_progress_changed(partition.changed);
-    } else {
-      batch->put_transient_message(key, parts);
-      // Rows of one queue come in runs.
-      if (std::exchange(floors_noted, &queue) != &queue) {
-        queue.note_transient_floors(*batch);
-      }
-    }
-    in_flight_bytes_ += row.message->memory_bytes();
-    in_flight_rows_.push_back(std::move(row));
+    is_empty &= !seal_row(row, partition, *batch);
   }
   partition.rows.clear();
   for (Queue* queue : partition.changed) {
     is_empty = false;
+    if (queue->is_first_use_uncommitted()) {
+      in_flight_first_uses_.push_back(queue->record().id);
+    }
     batch->put_progress(queue->record().id, queue->seal_progress());
   }
   partition.changed.clear();
+  is_empty &= !note_transient_floors(partition, *batch);
   return is_empty ? nullptr : std::move(batch);
 }
 
@@ -90,14 +110,17 @@ void PendingBatches::seal(std::function<void(storage::Outcome)> done) {
       unit.push_back({log, ++partitions_[log].last_number, std::move(batch)});
     }
   }
-  if (unit.empty()) {
-    return;  // everything was settled in time
+  if (unit.empty()) {  // everything was settled in time
+    for (const PublisherRef& publisher : std::exchange(in_flight_elided_, {})) {
+      answer_(publisher, false);
+    }
+    return;
   }
   in_flight_ = true;
   store_.append(std::move(unit), std::move(done));
 }
 
-void PendingBatches::finished(storage::Outcome outcome) {
+PendingBatches::Finished PendingBatches::finished(storage::Outcome outcome) {
   in_flight_ = false;
   in_flight_bytes_ = 0;
   const bool committed = outcome == storage::Outcome::committed;
@@ -106,10 +129,14 @@ void PendingBatches::finished(storage::Outcome outcome) {
     row.queue->row_finished(row.place, committed);
     answer_(row.publisher, !committed);
   }
+  for (const PublisherRef& publisher : std::exchange(in_flight_elided_, {})) {
+    answer_(publisher, !committed);
+  }
   rows.clear();
   if (in_flight_rows_.empty()) {
     in_flight_rows_ = std::move(rows);  // keeps its memory for the next unit
   }
+  return {std::exchange(in_flight_first_uses_, {})};
 }
 
 void PendingBatches::abandon() {

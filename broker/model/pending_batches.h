@@ -20,6 +20,11 @@ class PendingBatches {
   /// Publishers that a row belongs to are told through this; refused: it is not known to be safe.
   using Answer = std::function<void(const PublisherRef&, bool refused)>;
 
+  /// What the queues learn of a commit, besides their rows.
+  struct Finished {
+    std::vector<QueueId> first_uses;  ///< see Queue::first_use_committed
+  };
+
   PendingBatches(storage::Store& store, Answer answer)
       : store_(store), answer_(std::move(answer)) {}
 
@@ -43,7 +48,7 @@ class PendingBatches {
   /// Seals everything that waits and hands it to the store. `done` is called on a thread of the
   /// store's, and has to bring the outcome back to this thread: finished().
   void seal(std::function<void(storage::Outcome)> done);
-  void finished(storage::Outcome outcome);
+  Finished finished(storage::Outcome outcome);
 
   /// Forgets all rows without an answer, before the queues go.
   void abandon();
@@ -53,6 +58,7 @@ class PendingBatches {
     storage::BatchNumber last_number = 0;
     std::vector<PendingRow> rows;
     std::vector<Queue*> changed;  // queues whose progress record must be written
+    std::vector<Queue*> paging;   // queues with transient rows on disk
   };
 
   [[nodiscard]] bool has_pending() const { return deadline_ms_ != INT64_MAX; }
@@ -63,6 +69,10 @@ class PendingBatches {
 
   /// @return null when nothing of the partition needs writing.
   std::unique_ptr<storage::Batch> seal_partition(Partition& partition);
+  /// @return whether the row is in the batch.
+  bool seal_row(PendingRow& row, Partition& partition, storage::Batch& batch);
+  /// @return whether some floor has moved.
+  static bool note_transient_floors(Partition& partition, storage::Batch& batch);
 
   storage::Store& store_;
   Answer answer_;
@@ -72,6 +82,10 @@ class PendingBatches {
   bool in_flight_ = false;
   std::size_t in_flight_bytes_ = 0;
   std::vector<PendingRow> in_flight_rows_;
+  // Rows that were settled before they were written, but by dead-lettering: safe when the letter
+  // is, which lies in the same unit.
+  std::vector<PublisherRef> in_flight_elided_;
+  std::vector<QueueId> in_flight_first_uses_;
 };
 
 }  // namespace lepus::model

@@ -8,12 +8,23 @@
 
 namespace lepus::model {
 
+namespace {
+
+Durability durability_of(const QueueRecord& record) {
+  if (!record.durable) {
+    return Durability::none;
+  }
+  return record.settings.type == QueueType::quorum ? Durability::all : Durability::persistent;
+}
+
+}  // namespace
+
 Queue::Queue(std::shared_ptr<QueueRecord> record, QueueHost& host)
     : record_(std::move(record)),
       host_(host),
       consumers_(record_->settings.single_active_consumer),
       last_used_ms_(host.clock().steady_ms()) {
-  sub_queues_.push_back(std::make_unique<SubQueue>(Priority{0}, record_->durable));
+  sub_queues_.push_back(std::make_unique<SubQueue>(Priority{0}, durability_of(*record_)));
   schedule_timer();
 }
 
@@ -40,7 +51,12 @@ SubQueue& Queue::sub_queue(Priority priority) {
   }
   auto place = std::find_if(sub_queues_.begin(), sub_queues_.end(),
                             [priority](const auto& other) { return other->priority() < priority; });
-  return **sub_queues_.insert(place, std::make_unique<SubQueue>(priority, record_->durable));
+  SubQueue& added =
+      **sub_queues_.insert(place, std::make_unique<SubQueue>(priority, durability_of(*record_)));
+  if (first_use_ != FirstUse::none) {
+    added.note_consumer();
+  }
+  return added;
 }
 
 SubQueue& Queue::push_target(const Message& message) {
@@ -65,7 +81,7 @@ PublishAnswer Queue::publish(MessagePtr message, const PublisherRef& publisher) 
   has_expiring_messages_ |= message->traits().has_expiration;
   SubQueue& target = push_target(*message);
   const auto pushed = target.push(message, limits::queue_window_bytes_max);
-  const bool waits_for_commit = pushed.needs_row && record_->durable && message->is_persistent();
+  const bool waits_for_commit = pushed.needs_row && target.stores(*message);
   if (pushed.needs_row) {
     ++pending_rows_;
     host_.add_pending({this,
@@ -80,7 +96,8 @@ PublishAnswer Queue::publish(MessagePtr message, const PublisherRef& publisher) 
 }
 
 void Queue::progress_changed(bool urgent) {
-  if (record_->durable && (urgent || !progress_is_dirty_)) {
+  const bool is_known = record_->durable ? progress_is_dirty_ : !is_marked_paging_;
+  if (urgent || !is_known) [[unlikely]] {
     host_.progress_changed(*this, urgent);
   }
 }
@@ -137,14 +154,55 @@ storage::QueueProgress Queue::seal_progress() {
   for (auto sub_queue = sub_queues_.rbegin(); sub_queue != sub_queues_.rend(); ++sub_queue) {
     (*sub_queue)->sealed();
     progress.sub_queues.push_back((*sub_queue)->progress());
+    progress.sub_queues.back().has_expiring = has_expiring_messages_;
   }
   return progress;
 }
 
-void Queue::note_transient_floors(storage::Batch& batch) const {
+bool Queue::note_transient_floors(storage::Batch& batch) {
+  bool has_moved = false;
   for (const auto& sub_queue : sub_queues_) {
-    batch.note_transient_floor(record_->id, sub_queue->priority(), sub_queue->transient_floor());
+    if (const auto floor = sub_queue->take_moved_transient_floor()) {
+      batch.note_transient_floor(record_->id, sub_queue->priority(), *floor);
+      has_moved = true;
+    }
   }
+  return has_moved;
+}
+
+void Queue::mark_paging(std::vector<Queue*>& paging) {
+  if (!is_marked_paging_) {
+    is_marked_paging_ = true;
+    paging.push_back(this);
+  }
+}
+
+bool Queue::ends_paging() {
+  is_marked_paging_ =
+      std::ranges::any_of(sub_queues_, [](const auto& sub_queue) { return sub_queue->is_paged(); });
+  return !is_marked_paging_;
+}
+
+void Queue::note_use() {
+  if (first_use_ != FirstUse::none) {
+    return;
+  }
+  bool has_stored = false;
+  for (const auto& sub_queue : sub_queues_) {
+    sub_queue->note_consumer();
+    has_stored |= sub_queue->has_stored();
+  }
+  // What is stored from now on is committed with the record or after it.
+  first_use_ = has_stored ? FirstUse::uncommitted : FirstUse::committed;
+  if (record_->durable) {
+    progress_changed(true);
+  }
+}
+
+void Queue::first_use_committed() {
+  first_use_ = FirstUse::committed;
+  answer_gets();
+  deliver_ready();
 }
 
 void Queue::row_finished(MessagePlace place, bool committed) {
@@ -163,6 +221,9 @@ void Queue::mark_progress_changed(std::vector<Queue*>& changed) {
 }
 
 void Queue::read_ahead() {
+  if (had_read_fault_) [[unlikely]] {
+    return;
+  }
   for (const auto& sub_queue : sub_queues_) {
     if (auto wanted = sub_queue->wanted_read(limits::queue_window_bytes_max)) {
       host_.start_read(*this, sub_queue->priority(), *wanted, limits::read_chunk_bytes_max,
@@ -178,15 +239,18 @@ void Queue::rows_read(Priority priority, std::uint64_t generation, std::vector<S
   }
   SubQueue* sub_queue = find_sub_queue(priority);
   LEPUS_ASSERT(sub_queue != nullptr, "sub-queues stay");
-  if (outcome.failed) {
-    host_.read_fault(*this, outcome.error);
+  const Position covered_below =
+      outcome.failed && !rows.empty() ? rows.back().position + 1 : outcome.covered_below;
+  if (outcome.failed && rows.empty()) {
     sub_queue->read_failed(generation);
-    return;
-  }
-  if (!sub_queue->rows_read(generation, std::move(rows), outcome.covered_below)) {
+  } else if (!sub_queue->rows_read(generation, std::move(rows), covered_below)) {
     host_.read_fault(*this, "messages that should be stored are missing");
+    progress_changed(true);
   }
   answer_gets();
+  if (outcome.failed) {
+    read_has_failed(outcome.error);
+  }
   deliver_ready();
   drop_expired();
   drop_over_limit();
@@ -196,13 +260,26 @@ void Queue::restore(const storage::QueueProgress& progress, bool clean_stop) {
   bool is_outdated = false;
   for (const auto& stored : progress.sub_queues) {
     is_outdated |= sub_queue(stored.priority).restore(stored, clean_stop);
-    had_consumer_ |= stored.had_consumer;
+    if (stored.had_consumer) {
+      first_use_ = FirstUse::committed;
+    }
+    has_expiring_messages_ |= stored.has_expiring;
   }
   if (is_outdated) {
     progress_changed();
   }
-  // Whether any of them expires is only known once they are read: look at the head as if some did.
-  has_expiring_messages_ = true;
+  schedule_timer();
+}
+
+void Queue::read_has_failed(const std::string& error) {
+  host_.read_fault(*this, error);
+  had_read_fault_ = true;
+  // Whoever waits for the message must not hang; everything else goes on when it can be read again.
+  for (GetMessage& get : std::exchange(waiting_gets_, {})) {
+    host_.got({.request = get.request,
+               .error = ProtocolError{amqp::ReplyCode::internal_error,
+                                      record_->described() + " can't be read"}});
+  }
   schedule_timer();
 }
 

@@ -37,7 +37,8 @@ class QueueHost {
   [[nodiscard]] virtual const Clock& clock() const = 0;
   virtual void deliver(Deliver&& delivery) = 0;
   virtual void add_pending(PendingRow&& row) = 0;
-  /// The progress record has changed. `urgent`: commit it soon, as if a publisher waited.
+  /// The progress record or the floor of transient rows has changed. `urgent`: commit it soon, as
+  /// if a publisher waited.
   virtual void progress_changed(Queue& queue, bool urgent) = 0;
   virtual void start_read(Queue& queue, Priority priority, storage::PositionRange positions,
                           std::size_t bytes_max, std::uint64_t generation) = 0;
@@ -47,7 +48,7 @@ class QueueHost {
   virtual void consumer_cancelled(ConsumerCancelled&& notice) = 0;
   virtual void got(Got&& answer) = 0;
   virtual OutputWindow* output_window(ConnectionId connection) = 0;
-  /// on_timer() is due at this time (steady); replaces the timer before it.
+  /// on_timer() is due at this time (steady), no longer at queue.timer_at_ms().
   virtual void set_timer(Queue& queue, std::int64_t at_ms) = 0;
   /// Nobody uses the queue any more (auto-delete, x-expires): delete it after this call.
   virtual void queue_ended(Queue& queue) = 0;
@@ -81,6 +82,11 @@ class Queue {
 
   [[nodiscard]] bool is_durable() const { return record_->durable; }
 
+  /// The message is to outlast a restart here.
+  [[nodiscard]] bool stores(const Message& message) const {
+    return sub_queues_.front()->stores(message);
+  }
+
   // ---- publishing ----
   PublishAnswer publish(MessagePtr message, const PublisherRef& publisher);
 
@@ -110,19 +116,35 @@ class Queue {
   void touch();
   void on_timer();
 
+  /// When on_timer() is due (steady); 0: never.
+  [[nodiscard]] std::int64_t timer_at_ms() const { return timer_at_ms_; }
+
   // ---- the store ----
   [[nodiscard]] bool is_settled(MessagePlace place) const;
   /// The batch that is being sealed takes this row. @return false: it must not be written.
   bool seal_row(const PendingRow& row);
   /// After all rows of the batch: the record that belongs into it.
   [[nodiscard]] storage::QueueProgress seal_progress();
-  void note_transient_floors(storage::Batch& batch) const;
+  /// @return whether some floor has moved since the last time.
+  bool note_transient_floors(storage::Batch& batch);
+  /// A transient row was sealed: adds the queue unless it is among them.
+  void mark_paging(std::vector<Queue*>& paging);
+  /// True once none of its messages lives on disk only; it is marked again by the next such row.
+  bool ends_paging();
   /// The row's commit has ended. Only what is committed may leave memory.
   void row_finished(MessagePlace place, bool committed);
   /// A batch that takes a row takes the record too: adds the queue unless it is among them.
   void mark_progress_changed(std::vector<Queue*>& changed);
 
   [[nodiscard]] bool has_unfinished_rows() const { return pending_rows_ > 0; }
+
+  /// Messages of an earlier run, or of before its first consumer, are not delivered before the
+  /// record that says so is committed: after a crash they must come back as redelivered.
+  [[nodiscard]] bool is_first_use_uncommitted() const {
+    return first_use_ == FirstUse::uncommitted;
+  }
+
+  void first_use_committed();
 
   void rows_read(Priority priority, std::uint64_t generation, std::vector<StoredRow> rows,
                  const storage::ReadOutcome& outcome);
@@ -150,11 +172,15 @@ class Queue {
   [[nodiscard]] const SubQueue* find_sub_queue(Priority priority) const;
   SubQueue& push_target(const Message& message);
 
+  enum class FirstUse { none, uncommitted, committed };
+
+  void note_use();
   void deliver_ready();
   [[nodiscard]] SubQueue* next_sub_queue();
   [[nodiscard]] Consumer* next_consumer();
   void deliver_front(SubQueue& from, Consumer& consumer);
   void read_ahead();
+  void read_has_failed(const std::string& error);
   void answer_gets();
   void answer_get(const GetMessage& get, SubQueue* from);
   void settle_one(Settlement settlement, MessagePlace place, ConsumerId expected);
@@ -177,13 +203,15 @@ class Queue {
   Consumers consumers_;
   std::vector<GetMessage> waiting_gets_;  // until their message has been read
   QueueCounters counters_;
-  std::int64_t last_used_ms_ = 0;       // steady; for x-expires
-  std::int64_t timer_at_ms_ = 0;        // 0: none is set
-  std::uint32_t tokens_held_ = 0;       // by all consumers together
-  std::uint32_t pending_rows_ = 0;      // rows in pending or in-flight batches name this queue
-  bool had_consumer_ = false;           // auto-delete waits for the first
-  bool has_expiring_messages_ = false;  // some message had an expiration of its own
+  std::int64_t last_used_ms_ = 0;        // steady; for x-expires
+  std::int64_t timer_at_ms_ = 0;         // 0: none is set
+  std::uint32_t tokens_held_ = 0;        // by all consumers together
+  std::uint32_t pending_rows_ = 0;       // rows in pending or in-flight batches name this queue
+  FirstUse first_use_ = FirstUse::none;  // by a consumer or a get
+  bool has_expiring_messages_ = false;   // some message had an expiration of its own
   bool progress_is_dirty_ = false;
+  bool is_marked_paging_ = false;
+  bool had_read_fault_ = false;  // the next read waits for the timer
   bool delivering_ = false;
   bool ended_ = false;
 };

@@ -26,12 +26,8 @@ void Queue::start_consumer(const ConsumerSpecification& specification) {
   consumer->queue = this;
   consumer->window = host_.output_window(specification.channel.connection);
   consumers_.add(std::move(consumer));
-  had_consumer_ = true;
   last_used_ms_ = host_.clock().steady_ms();
-  for (const auto& sub_queue : sub_queues_) {
-    sub_queue->note_consumer();
-  }
-  progress_changed(true);
+  note_use();
   deliver_ready();
 }
 
@@ -62,6 +58,10 @@ void Queue::deliver_ready() {
   if (delivering_ || ended_) {
     return;  // the loop below goes on with whatever has changed
   }
+  if (is_first_use_uncommitted()) [[unlikely]] {
+    read_ahead();
+    return;  // first_use_committed() comes back here
+  }
   delivering_ = true;
   while (consumers_.next() != nullptr) {
     SubQueue* from = next_sub_queue();
@@ -77,6 +77,9 @@ void Queue::deliver_ready() {
   read_ahead();
   return_unused_tokens();
   delivering_ = false;
+  if (has_expiring_messages_) [[unlikely]] {
+    schedule_timer();  // for what is first now
+  }
 }
 
 SubQueue* Queue::next_sub_queue() {
@@ -265,13 +268,14 @@ void Queue::give_back(SubQueue& sub_queue, Position position, const UnackedMessa
 
 void Queue::get(GetMessage&& get) {
   touch();
+  note_use();
   waiting_gets_.push_back(std::move(get));
   answer_gets();
   read_ahead();
 }
 
 void Queue::answer_gets() {
-  while (!waiting_gets_.empty()) {
+  while (!waiting_gets_.empty() && (ended_ || !is_first_use_uncommitted())) {
     SubQueue* from = ended_ ? nullptr : next_sub_queue();
     if (from == nullptr && !ended_ && ready_count() > 0) {
       return;  // on disk: rows_read() comes back here
@@ -279,6 +283,9 @@ void Queue::answer_gets() {
     const GetMessage get = std::move(waiting_gets_.front());
     waiting_gets_.erase(waiting_gets_.begin());
     answer_get(get, from);
+  }
+  if (has_expiring_messages_ && !ended_) [[unlikely]] {
+    schedule_timer();
   }
 }
 
@@ -293,7 +300,6 @@ void Queue::answer_get(const GetMessage& get, SubQueue* from) {
       from->settle(taken.position, *taken.message);
     } else {
       ++counters_.get;
-      from->note_consumer();
       from->mark_unacked(taken, ConsumerId::none);
     }
     counters_.redeliver += taken.redelivered ? 1 : 0;

@@ -85,9 +85,16 @@ void Queue::schedule_timer() {
   if (record_->settings.expires_ms && consumers_.empty()) {
     at_ms = last_used_ms_ + *record_->settings.expires_ms;
   }
+  constexpr std::int64_t read_retry_ms = 1000;
+  if (had_read_fault_) {
+    at_ms = std::min(at_ms, host_.clock().steady_ms() + read_retry_ms);
+  }
   if (has_expiring_messages_ || record_->settings.message_ttl_ms) {
     for (const auto& sub_queue : sub_queues_) {
       const ReadyMessage* front = sub_queue->front();
+      if (sub_queue->needs_reading() && !had_read_fault_) {
+        at_ms = std::min(at_ms, host_.clock().steady_ms());  // after a start nothing is in memory
+      }
       const auto expires = front == nullptr ? std::nullopt : expires_at_ms(*front->message);
       if (expires) {
         const std::int64_t from_now_ms = *expires - host_.clock().wall_ms();
@@ -97,8 +104,8 @@ void Queue::schedule_timer() {
   }
   // A timer that fires too early only comes back here.
   if (at_ms != INT64_MAX && (timer_at_ms_ == 0 || at_ms < timer_at_ms_)) {
-    timer_at_ms_ = at_ms;
     host_.set_timer(*this, at_ms);
+    timer_at_ms_ = at_ms;
   }
 }
 
@@ -112,6 +119,9 @@ void Queue::on_timer() {
       host_.clock().steady_ms() >= last_used_ms_ + *expires_ms) {
     host_.queue_ended(*this);
     return;
+  }
+  if (std::exchange(had_read_fault_, false)) {
+    read_ahead();
   }
   drop_expired();
   schedule_timer();

@@ -270,6 +270,7 @@ bool Shard::has_pending_work() const {
 void Shard::end_turn() {
   queues_->run_deferred();
   queues_->seal_if_due();
+  queues_->drop_ended();
   answers_->flush_confirms();
   publish_windows_->end_turn();
 }

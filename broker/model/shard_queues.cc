@@ -64,6 +64,7 @@ Queue* ShardQueues::find(const std::shared_ptr<QueueRecord>& record) {
 TopologyTicket ShardQueues::remove(Queue& queue) {
   const TopologyTicket ticket = environment_.topology->remove_queue(queue.record());
   batches_.forget_progress(queue);
+  timers_.erase({queue.timer_at_ms(), queue.record().id});
   auto found = queues_.find(queue.record().id);
   LEPUS_ASSERT(found != queues_.end(), "a queue is removed once");
   ended_.push_back(std::move(found->second));
@@ -73,6 +74,9 @@ TopologyTicket ShardQueues::remove(Queue& queue) {
 }
 
 void ShardQueues::drop_ended() {
+  if (ended_.empty()) [[likely]] {
+    return;
+  }
   std::erase_if(ended_, [](const auto& queue) { return !queue->has_unfinished_rows(); });
 }
 
@@ -161,6 +165,7 @@ void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
 // ---- timers
 
 void ShardQueues::set_timer(Queue& queue, std::int64_t at_ms) {
+  timers_.erase({queue.timer_at_ms(), queue.record().id});
   timers_.emplace(at_ms, queue.record().id);
 }
 
@@ -223,7 +228,13 @@ void ShardQueues::seal_now() {
 }
 
 void ShardQueues::commit_finished(storage::Outcome outcome) {
-  batches_.finished(outcome);
+  const PendingBatches::Finished finished = batches_.finished(outcome);
+  for (const QueueId id : finished.first_uses) {
+    if (auto found = queues_.find(id); found != queues_.end()) {
+      found->second->first_use_committed();
+    }
+  }
+  run_deferred();
   drop_ended();
   answers_.flush_confirms();
   update_congestion();

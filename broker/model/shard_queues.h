@@ -43,6 +43,8 @@ class ShardQueues final : public QueueHost {
   void run_deferred();
   void tick();
   void seal_if_due();
+  /// Lets go of deleted queues that no batch names any more.
+  void drop_ended();
 
   [[nodiscard]] bool has_pending_work() const { return !batches_.is_idle(); }
 
@@ -80,7 +82,6 @@ class ShardQueues final : public QueueHost {
   void publish_dead_letter(const DeferredLetter& letter);
   void commit_finished(storage::Outcome outcome);
   void update_congestion();
-  void drop_ended();
 
   const ShardEnvironment& environment_;
   ChannelAnswers& answers_;

@@ -9,10 +9,7 @@ namespace lepus::model {
 
 SubQueue::Pushed SubQueue::push(MessagePtr message, std::size_t window_bytes_max) {
   const Position position = next_position_++;
-  const bool durable_row = durable_ && message->is_persistent();
-  if (durable_ && !durable_row) {
-    note_not_stored(position);
-  }
+  const bool durable_row = stores(*message);
   ++ready_count_;
   ready_bytes_ += message->body().size();
   memory_bytes_ += message->memory_bytes();
@@ -100,9 +97,11 @@ void SubQueue::give_back(Position position) {
   unacked_bytes_ -= unacked.message->body().size();
   ++ready_count_;
   ready_bytes_ += unacked.message->body().size();
+  const std::uint32_t delivery_count = unacked.delivery_count + 1;
+  delivery_counts_[position] = delivery_count;
   const bool added = returned_
                          .emplace(position, ReadyMessage{std::move(unacked.message), position,
-                                                         unacked.delivery_count + 1, true})
+                                                         delivery_count, true})
                          .second;
   LEPUS_ASSERT(added, "a position is either unacked or ready");
 }
@@ -124,10 +123,9 @@ std::uint64_t SubQueue::purge() {
   if (paged_) {
     // All that is left between the head and the newest position is ready, and settled now.
     settled_.add_range({gap_begin_, next_position_});
-    if (settled_or_transient_) {
-      settled_or_transient_->add_range({gap_begin_, next_position_});
-    }
   }
+  std::erase_if(delivery_counts_,
+                [this](const auto& counted) { return !unacked_.contains(counted.first); });
   paged_ = false;
   gap_count_ = 0;
   head_bytes_ = 0;
@@ -154,6 +152,7 @@ void SubQueue::leave_paged_mode_if_gap_is_read() {
     read_in_flight_ = false;
     ++read_generation_;
   }
+  settle_absent(gap_begin_, gap_end());
   // Nothing is on disk only: the uncommitted tail becomes the head, and new messages follow it in
   // memory.
   for (auto& ready : tail_) {
@@ -183,6 +182,7 @@ bool SubQueue::rows_read(std::uint64_t generation, std::vector<StoredRow> rows,
   }
   read_in_flight_ = false;
   bool complete = true;
+  Position absent_from = gap_begin_;
   for (auto& row : rows) {
     if (row.position < gap_begin_ || settled_.contains(row.position)) {
       continue;
@@ -192,15 +192,18 @@ bool SubQueue::rows_read(std::uint64_t generation, std::vector<StoredRow> rows,
       break;
     }
     --gap_count_;
+    settle_absent(absent_from, row.position);
+    absent_from = row.position + 1;
     memory_bytes_ += row.message->memory_bytes();
     const bool redelivered = was_delivered_before(row.position);
-    append_to_head({std::move(row.message), row.position, 0, redelivered});
+    append_to_head(
+        {std::move(row.message), row.position, delivery_count_of(row.position), redelivered});
   }
   gap_begin_ = std::clamp(covered_below, gap_begin_, gap_end());
+  settle_absent(absent_from, gap_begin_);
   if (gap_begin_ == gap_end() && gap_count_ > 0) {
     complete = false;
-    ready_count_ -= gap_count_;
-    gap_count_ = 0;
+    forget_missing_messages();
   }
   leave_paged_mode_if_gap_is_read();
   return complete;
@@ -224,37 +227,87 @@ void SubQueue::committed(Position below) {
 }
 
 void SubQueue::row_sealed(const Message& message) {
-  if (durable_ && message.is_persistent()) {
+  if (stores(message)) {
     ++stored_count_;
     stored_bytes_ += message.body().size();
   }
 }
 
-void SubQueue::note_settled(Position position) {
-  settled_.add(position);
-  if (settled_or_transient_) {
-    settled_or_transient_->add(position);
+/// The gap was read to its end and rows were missing: what is counted is what is in memory now.
+void SubQueue::forget_missing_messages() {
+  ready_count_ -= gap_count_;
+  gap_count_ = 0;
+  ready_bytes_ = 0;
+  stored_count_ = 0;
+  stored_bytes_ = 0;
+  const auto count_stored = [this](Position position, const Message& message) {
+    if (is_stored(position, message)) {
+      ++stored_count_;
+      stored_bytes_ += message.body().size();
+    }
+  };
+  const auto count_ready = [&](const ReadyMessage& ready) {
+    ready_bytes_ += ready.message->body().size();
+    count_stored(ready.position, *ready.message);
+  };
+  for (const auto& [position, ready] : returned_) {
+    count_ready(ready);
+  }
+  std::ranges::for_each(head_, count_ready);
+  std::ranges::for_each(tail_, count_ready);
+  for (const auto& [position, unacked] : unacked_) {
+    count_stored(position, *unacked.message);
   }
 }
 
-void SubQueue::note_not_stored(Position position) {
-  if (!settled_or_transient_) {
-    settled_or_transient_ = settled_;
+std::uint32_t SubQueue::delivery_count_of(Position position) const {
+  if (delivery_counts_.empty()) [[likely]] {
+    return 0;
   }
-  settled_or_transient_->add(position);
+  const auto found = delivery_counts_.find(position);
+  return found == delivery_counts_.end() ? 0 : found->second;
+}
+
+std::vector<storage::ReturnedRange> SubQueue::returned_ranges() const {
+  std::vector<storage::ReturnedRange> ranges;
+  for (const auto& [position, count] : delivery_counts_) {
+    if (!ranges.empty() && ranges.back().positions.end == position &&
+        ranges.back().delivery_count == count) {
+      ++ranges.back().positions.end;
+    } else {
+      ranges.push_back({{position, position + 1}, count});
+    }
+  }
+  return ranges;
+}
+
+void SubQueue::note_settled(Position position) {
+  if (!delivery_counts_.empty()) [[unlikely]] {
+    delivery_counts_.erase(position);
+  }
+  settled_.add(position);
+}
+
+/// No row was found there: what the restart has lost was transient.
+void SubQueue::settle_absent(Position begin, Position end) {
+  end = std::min(end, restored_below_);
+  if (begin < end) [[unlikely]] {
+    settled_.add_range({begin, end});
+    delivery_counts_.erase(delivery_counts_.lower_bound(begin), delivery_counts_.lower_bound(end));
+  }
 }
 
 storage::SubQueueProgress SubQueue::progress() const {
-  const PositionSet& settled = settled_or_transient_ ? *settled_or_transient_ : settled_;
   storage::SubQueueProgress progress;
   progress.priority = priority_;
   progress.next_position = next_position_;
-  progress.floor = settled.floor();
-  progress.settled = settled.ranges();
+  progress.floor = settled_.floor();
+  progress.settled = settled_.ranges();
   progress.delivered_below = delivered_below_;
   progress.stored_count = stored_count_;
   progress.stored_bytes = stored_bytes_;
   progress.had_consumer = had_consumer_;
+  progress.returned = returned_ranges();
   return progress;
 }
 
@@ -262,23 +315,37 @@ bool SubQueue::restore(const storage::SubQueueProgress& progress, bool clean_sto
   LEPUS_ASSERT(next_position_ == 0, "only a new sub-queue is restored");
   next_position_ = progress.next_position;
   sealed_below_ = progress.next_position;
-  settled_ = PositionSet(progress.floor, progress.settled);
-  stored_count_ = progress.stored_count;
-  stored_bytes_ = progress.stored_bytes;
+  restored_below_ = progress.next_position;
   had_consumer_ = progress.had_consumer;
   // After an unclean stop deliveries since the last commit left no trace: flag all rather than too
   // few.
   redelivered_below_ =
       !clean_stop && progress.had_consumer ? progress.next_position : progress.delivered_below;
   delivered_below_ = redelivered_below_;
-  ready_count_ = progress.stored_count;
-  ready_bytes_ = progress.stored_bytes;
-  if (ready_count_ > 0) {
-    paged_ = true;
-    gap_begin_ = progress.floor;
-    gap_count_ = ready_count_;
+  if (progress.stored_count == 0) {
+    settled_ = PositionSet(progress.next_position, {});  // what is not settled was transient
+    return false;
   }
-  return ready_count_ > 0 && delivered_below_ != progress.delivered_below;
+  settled_ = PositionSet(progress.floor, progress.settled);
+  for (const auto& [positions, count] : progress.returned) {
+    for (Position position = positions.begin; position < positions.end; ++position) {
+      delivery_counts_.emplace_hint(delivery_counts_.end(), position, count);
+    }
+  }
+  stored_count_ = ready_count_ = gap_count_ = progress.stored_count;
+  stored_bytes_ = ready_bytes_ = progress.stored_bytes;
+  paged_ = true;
+  gap_begin_ = progress.floor;
+  return delivered_below_ != progress.delivered_below;
+}
+
+std::optional<Position> SubQueue::take_moved_transient_floor() {
+  const Position floor = transient_floor();
+  if (floor == noted_transient_floor_) {
+    return std::nullopt;
+  }
+  noted_transient_floor_ = floor;
+  return floor;
 }
 
 Position SubQueue::transient_floor() const {

@@ -37,6 +37,13 @@ struct StoredRow {
   MessagePtr message;
 };
 
+/// Which messages of a queue have durable rows.
+enum class Durability {
+  none,        ///< of a transient queue
+  persistent,  ///< of a durable queue: those that were published as persistent
+  all,         ///< of a quorum queue
+};
+
 /// Messages of one priority level, by position. In order of position these are: what was given back
 /// (`returned_`), the head in memory, the gap that lives on disk only, and the tail: newer messages
 /// whose batch is not committed yet. Without a gap there is no tail: everything that is ready is in
@@ -45,7 +52,8 @@ struct StoredRow {
 /// Decides nothing by itself: the queue tells it what to push, take, settle and read.
 class SubQueue {
  public:
-  SubQueue(Priority priority, bool durable) : priority_(priority), durable_(durable) {}
+  SubQueue(Priority priority, Durability durability)
+      : priority_(priority), durability_(durability) {}
 
   [[nodiscard]] Priority priority() const { return priority_; }
 
@@ -93,9 +101,14 @@ class SubQueue {
   /// The store has committed everything that was sealed below this position.
   void committed(Position below);
 
-  /// The row of a pending message has still to be written: it is not settled and, if it is
-  /// transient, not in memory's head.
+  /// Settled for ever: a row of it need not be written.
   [[nodiscard]] bool is_settled(Position position) const { return settled_.contains(position); }
+
+  /// It is to outlast a restart.
+  [[nodiscard]] bool stores(const Message& message) const {
+    return durability_ == Durability::all ||
+           (durability_ == Durability::persistent && message.is_persistent());
+  }
 
   /// A row was put into a batch that is being sealed.
   void row_sealed(const Message& message);
@@ -109,8 +122,17 @@ class SubQueue {
   /// @return whether the record is out of date: more counts as delivered now, which must outlast a
   /// clean stop.
   bool restore(const storage::SubQueueProgress& progress, bool clean_stop);
-  /// All transient rows below it are dead.
-  [[nodiscard]] Position transient_floor() const;
+  /// All transient rows below it are dead. Nothing if that is so since the last call.
+  [[nodiscard]] std::optional<Position> take_moved_transient_floor();
+
+  /// Some message may live on disk only.
+  [[nodiscard]] bool is_paged() const { return paged_; }
+
+  /// What comes next is on disk and nobody has asked for it.
+  [[nodiscard]] bool needs_reading() const { return front_is_on_disk() && !read_in_flight_; }
+
+  /// Messages that are not settled have been sealed.
+  [[nodiscard]] bool has_stored() const { return stored_count_ > 0; }
 
   void note_consumer() { had_consumer_ = true; }
 
@@ -136,19 +158,21 @@ class SubQueue {
       ReadyMessage, void,
       boost::container::deque_options<boost::container::block_bytes<2048>>::type>;
 
-  [[nodiscard]] bool has_gap_or_tail() const { return paged_; }
-
   [[nodiscard]] Position gap_end() const {
     return tail_.empty() ? next_position_ : tail_.front().position;
   }
 
   void append_to_head(ReadyMessage message);
   void leave_paged_mode_if_gap_is_read();
+  void forget_missing_messages();
+  [[nodiscard]] Position transient_floor() const;
+  [[nodiscard]] std::uint32_t delivery_count_of(Position position) const;
+  [[nodiscard]] std::vector<storage::ReturnedRange> returned_ranges() const;
   void note_settled(Position position);
-  void note_not_stored(Position position);
+  void settle_absent(Position begin, Position end);
 
   [[nodiscard]] bool is_stored(Position position, const Message& message) const {
-    return durable_ && message.is_persistent() && position < sealed_below_;
+    return stores(message) && position < sealed_below_;
   }
 
   [[nodiscard]] bool was_delivered_before(Position position) const {
@@ -156,7 +180,7 @@ class SubQueue {
   }
 
   const Priority priority_;
-  const bool durable_;
+  const Durability durability_;
 
   std::map<Position, ReadyMessage> returned_;
   Messages head_;
@@ -165,17 +189,19 @@ class SubQueue {
   std::uint64_t gap_count_ = 0;  // ready messages in it
   Messages tail_;
   boost::unordered_flat_map<Position, UnackedMessage> unacked_;
+  // How often messages that are not settled were given back; most never were.
+  std::map<Position, std::uint32_t> delivery_counts_;
 
   Position next_position_ = 0;
   Position sealed_below_ = 0;
   PositionSet settled_;
-  // What a restart is to take for settled: settled_ and all transient positions. Made when the
-  // first transient message comes to a durable queue; without it, settled_ is the same.
-  std::optional<PositionSet> settled_or_transient_;
+  // From before the restart: what is not settled there and has no row was transient.
+  Position restored_below_ = 0;
   std::uint64_t stored_count_ = 0;
   std::uint64_t stored_bytes_ = 0;
   Position delivered_below_ = 0;
   Position redelivered_below_ = 0;  // from before the restart
+  Position noted_transient_floor_ = 0;
   bool had_consumer_ = false;
 
   std::uint64_t ready_count_ = 0;

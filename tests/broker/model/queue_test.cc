@@ -33,7 +33,10 @@ class FakeHost final : public QueueHost {
 
   void progress_changed(Queue&, bool) override {}
 
-  void start_read(Queue&, Priority, storage::PositionRange, std::size_t, std::uint64_t) override {}
+  void start_read(Queue&, Priority, storage::PositionRange, std::size_t,
+                  std::uint64_t generation) override {
+    read_generations.push_back(generation);
+  }
 
   void dead_letter(const Queue&, MessagePtr message, DeadLetterReason reason) override {
     letters.emplace_back(message->body(), reason);
@@ -81,6 +84,7 @@ class FakeHost final : public QueueHost {
   std::vector<Got> gets;
   std::vector<std::string> faults;
   std::int64_t timer_at_ms = 0;
+  std::vector<std::uint64_t> read_generations;
   bool ended = false;
 };
 
@@ -318,6 +322,78 @@ TEST_F(QueueTest, EndingCancelsTheConsumersAndTakesLaterPublishesSilently) {
   EXPECT_THAT(host_.cancelled, ElementsAre(ConsumerId{1}));
   EXPECT_EQ(publish("late"), PublishAnswer::taken);
   EXPECT_TRUE(host_.deliveries.empty());
+}
+
+storage::QueueProgress one_stored_message() {
+  storage::SubQueueProgress progress;
+  progress.next_position = 1;
+  progress.stored_count = 1;
+  return {{progress}};
+}
+
+TEST_F(QueueTest, AfterARestartARetentionTimeIsKeptWithoutAnyTraffic) {
+  Queue& queue = make({.message_ttl_ms = 5000});
+  queue.restore(one_stored_message(), true);
+  ASSERT_EQ(host_.timer_at_ms, host_.manual_clock.now_ms) << "its head has to be read first";
+  queue.on_timer();
+  ASSERT_EQ(host_.read_generations.size(), 1U);
+  const std::int64_t published_ms = host_.manual_clock.now_ms - 2000;
+  auto message = Message::create("", "q", {"\0\0", 2}, 0, {.published_ms = published_ms});
+  queue.rows_read(0, host_.read_generations[0], {{0, false, std::move(message)}},
+                  {.covered_below = 1});
+  EXPECT_EQ(host_.timer_at_ms, published_ms + 5000);
+  host_.manual_clock.now_ms = published_ms + 5000;
+  queue.on_timer();
+  EXPECT_EQ(host_.letters.size(), 1U);
+  EXPECT_EQ(queue.ready_count(), 0U);
+}
+
+TEST_F(QueueTest, AfterARestartAQueueWithoutExpiringMessagesReadsNothing) {
+  Queue& queue = make();
+  queue.restore(one_stored_message(), true);
+  EXPECT_EQ(host_.timer_at_ms, 0);
+}
+
+TEST_F(QueueTest, AnExpiringMessageThatBecomesTheHeadExpiresInTime) {
+  make();
+  publish("stays");
+  publish("expires", {.has_expiration = true, .expiration_ms = 100});
+  consume(1, 1);
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:stays"));
+  EXPECT_EQ(host_.timer_at_ms, host_.manual_clock.now_ms + 100);
+}
+
+TEST_F(QueueTest, AReadFaultIsAnErrorForGetsAndIsTriedAgainLater) {
+  Queue& queue = make();
+  queue.restore(one_stored_message(), true);
+  queue.get({.queue = queue.shared_record()});
+  ASSERT_EQ(host_.read_generations.size(), 1U);
+  queue.rows_read(0, host_.read_generations[0], {}, {.failed = true, .error = "bad block"});
+  EXPECT_THAT(host_.faults, ElementsAre("bad block"));
+  ASSERT_EQ(host_.gets.size(), 1U);
+  EXPECT_EQ(host_.gets[0].error->code, amqp::ReplyCode::internal_error);
+  EXPECT_EQ(host_.read_generations.size(), 1U) << "not in a loop";
+  host_.manual_clock.now_ms = host_.timer_at_ms;
+  queue.on_timer();
+  EXPECT_EQ(host_.read_generations.size(), 2U);
+  EXPECT_EQ(queue.ready_count(), 1U);
+}
+
+TEST_F(QueueTest, DeliveryCountsOutlastARestart) {
+  QueueSettings settings;
+  settings.delivery_limit = 1;
+  Queue& queue = make(settings);
+  storage::QueueProgress progress = one_stored_message();
+  progress.sub_queues[0].returned = {{{0, 1}, 1}};
+  progress.sub_queues[0].had_consumer = true;
+  queue.restore(progress, true);
+  consume(1);
+  queue.rows_read(0, host_.read_generations.at(0),
+                  {{0, false, Message::create("", "q", {"\0\0", 2}, 0, {})}}, {.covered_below = 1});
+  ASSERT_EQ(host_.take_deliveries().size(), 1U);
+  EXPECT_EQ(host_.settled_view[0].delivery_count, 1U);
+  settle(0, Settlement::requeue);
+  EXPECT_THAT(host_.letters, ElementsAre(std::pair("", DeadLetterReason::delivery_limit)));
 }
 
 }  // namespace

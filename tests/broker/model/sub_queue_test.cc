@@ -23,7 +23,7 @@ MessagePtr make_message(bool persistent, std::size_t body_bytes = 20) {
 class Harness {
  public:
   explicit Harness(bool durable, unsigned seed) : durable_(durable), random_(seed) {
-    sub_queue_ = std::make_unique<SubQueue>(Priority{0}, durable);
+    sub_queue_ = make_sub_queue();
   }
 
   void step() {
@@ -73,6 +73,13 @@ class Harness {
     ASSERT_TRUE(ready_.empty());
     ASSERT_EQ(sub_queue_->ready_count(), 0U);
     sub_queue_->check_invariants();
+    settle_all();
+    const storage::SubQueueProgress progress = sub_queue_->progress();
+    ASSERT_EQ(progress.floor, progress.next_position)
+        << "transient messages that a restart has lost do not hold up the floor";
+    ASSERT_EQ(progress.stored_count, 0U);
+    ASSERT_EQ(progress.stored_bytes, 0U);
+    ASSERT_TRUE(progress.returned.empty());
   }
 
  private:
@@ -80,6 +87,11 @@ class Harness {
     bool durable = false;
     MessagePtr message;
   };
+
+  [[nodiscard]] std::unique_ptr<SubQueue> make_sub_queue() const {
+    return std::make_unique<SubQueue>(Priority{0},
+                                      durable_ ? Durability::persistent : Durability::none);
+  }
 
   void push() {
     const bool persistent = random_() % 3 != 0;
@@ -120,6 +132,13 @@ class Harness {
       sub_queue_->settle_unacked(chosen->first);
       unacked_.erase(chosen);
     }
+  }
+
+  void settle_all() {
+    for (const auto& [position, message] : unacked_) {
+      sub_queue_->settle_unacked(position);
+    }
+    unacked_.clear();
   }
 
   void give_back_some() {
@@ -198,7 +217,7 @@ class Harness {
       }
     }
     std::erase_if(stored_, [](const auto& entry) { return !entry.second.durable; });
-    sub_queue_ = std::make_unique<SubQueue>(Priority{0}, durable_);
+    sub_queue_ = make_sub_queue();
     if (!durable_) {
       expected.clear();
       used_.clear();
@@ -253,7 +272,7 @@ TEST_P(SubQueueByChance, HoldsExactlyWhatWasPushedAndNotSettledInOrderAcrossRest
 INSTANTIATE_TEST_SUITE_P(DurableOrNot, SubQueueByChance, testing::Bool());
 
 TEST(SubQueue, KeepsItsHeadInMemoryAndTheRestOnDisk) {
-  SubQueue sub_queue(Priority{0}, true);
+  SubQueue sub_queue(Priority{0}, Durability::persistent);
   std::size_t bytes_max = 0;
   for (int i = 0; i < 1000; ++i) {
     auto message = make_message(true, 100);
@@ -268,7 +287,7 @@ TEST(SubQueue, KeepsItsHeadInMemoryAndTheRestOnDisk) {
 }
 
 TEST(SubQueue, GivenBackMessagesComeFirstAndInTheirOldOrder) {
-  SubQueue sub_queue(Priority{0}, false);
+  SubQueue sub_queue(Priority{0}, Durability::none);
   for (int i = 0; i < 4; ++i) {
     sub_queue.push(make_message(false), window_bytes);
   }
@@ -285,7 +304,7 @@ TEST(SubQueue, GivenBackMessagesComeFirstAndInTheirOldOrder) {
 }
 
 TEST(SubQueue, AnAckedMessageInFrontOfAnUnackedOneIsOneRangeInTheRecord) {
-  SubQueue sub_queue(Priority{0}, true);
+  SubQueue sub_queue(Priority{0}, Durability::persistent);
   for (int i = 0; i < 1000; ++i) {
     auto message = make_message(true);
     sub_queue.push(message, 1U << 20U);
@@ -308,7 +327,7 @@ TEST(SubQueue, AfterAnUncleanStopEverythingAConsumerMayHaveSeenIsRedelivered) {
   progress.stored_count = 2;
   progress.had_consumer = true;
   for (const bool clean_stop : {true, false}) {
-    SubQueue sub_queue(Priority{0}, true);
+    SubQueue sub_queue(Priority{0}, Durability::persistent);
     sub_queue.restore(progress, clean_stop);
     ASSERT_TRUE(sub_queue.wanted_read(window_bytes));
     sub_queue.rows_read(sub_queue.read_started(),
@@ -322,9 +341,9 @@ TEST(SubQueue, WhatAnUncleanStopMadeRedeliveredIsSoAfterACleanOneToo) {
   progress.next_position = 2;
   progress.stored_count = 2;
   progress.had_consumer = true;
-  SubQueue after_crash(Priority{0}, true);
+  SubQueue after_crash(Priority{0}, Durability::persistent);
   EXPECT_TRUE(after_crash.restore(progress, false));
-  SubQueue after_stop(Priority{0}, true);
+  SubQueue after_stop(Priority{0}, Durability::persistent);
   EXPECT_FALSE(after_stop.restore(after_crash.progress(), true));
   after_stop.rows_read(after_stop.read_started(), {{0, false, make_message(true)}}, 1);
   EXPECT_TRUE(after_stop.front()->redelivered);
@@ -334,7 +353,7 @@ TEST(SubQueue, ARowThatIsMissingIsAReadFaultAndDoesNotHoldUpTheRest) {
   storage::SubQueueProgress progress;
   progress.next_position = 3;
   progress.stored_count = 3;
-  SubQueue sub_queue(Priority{0}, true);
+  SubQueue sub_queue(Priority{0}, Durability::persistent);
   sub_queue.restore(progress, true);
   EXPECT_FALSE(sub_queue.rows_read(sub_queue.read_started(), {{2, false, make_message(true)}}, 3));
   EXPECT_EQ(sub_queue.ready_count(), 1U);
@@ -345,7 +364,7 @@ TEST(SubQueue, AChunkFromBeforeAPurgeIsThrownAway) {
   storage::SubQueueProgress progress;
   progress.next_position = 1;
   progress.stored_count = 1;
-  SubQueue sub_queue(Priority{0}, true);
+  SubQueue sub_queue(Priority{0}, Durability::persistent);
   sub_queue.restore(progress, true);
   const auto generation = sub_queue.read_started();
   EXPECT_EQ(sub_queue.purge(), 1U);

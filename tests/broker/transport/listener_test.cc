@@ -72,8 +72,8 @@ TEST(Listener, WhoComesWhileDescriptorsAreShortIsServedLater) {
 
   ::testing::internal::CaptureStdout();
   // UndefinedBehaviorSanitizer opens a pipe the first time it meets a dynamic type, which it could
-  // not do below; so it meets the logger here.
-  spdlog::error("before descriptors are short");
+  // not do below; so it meets those of the logger here.
+  spdlog::error("before {} are {}", std::string("descriptors"), std::string("short"));
   boost::asio::io_context context;
   boost::asio::ip::tcp::socket waiting(context);
   waiting.open(boost::asio::ip::tcp::v4());
