@@ -136,6 +136,7 @@ BrokerAccessEnvironment Broker::access_environment() {
 
 Result<void> Broker::load() {
   const storage::Recovered recovered = store_->take_recovered();
+  cut_gate_ = std::make_unique<storage::CutGate>(*store_);
   topology_ = std::make_unique<model::Topology>(*store_, clock_, topology_options(configuration_));
   if (auto loaded = topology_->load(recovered); !loaded) {
     return loaded;
@@ -146,6 +147,7 @@ Result<void> Broker::load() {
         transport::ShardThreadEnvironment{.index = index,
                                           .shard_count = configuration_.shards,
                                           .store = store_.get(),
+                                          .cut_gate = cut_gate_.get(),
                                           .topology = topology_.get(),
                                           .reply_consumers = &reply_consumers_,
                                           .connection_counts = &connection_counts_,
@@ -296,6 +298,7 @@ void Broker::stop() {
   access_.reset();
   mail_.reset();
   topology_.reset();
+  cut_gate_.reset();
   store_.reset();
 }
 

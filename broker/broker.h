@@ -71,6 +71,7 @@ class Broker final : public model::TopologyListener {
   model::ReplyConsumers reply_consumers_;
   model::ConnectionCounts connection_counts_;
   std::unique_ptr<storage::Store> store_;
+  std::unique_ptr<storage::CutGate> cut_gate_;
   std::unique_ptr<model::Topology> topology_;
   std::unique_ptr<transport::MailExchange> mail_;
   std::vector<std::unique_ptr<transport::ShardThread>> shards_;

@@ -163,8 +163,8 @@ const model::Route& Channel::route(const model::Message& message) {
                                headers);
 }
 
-void Channel::publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
-                         model::MessagePtr message, bool mandatory) {
+void Channel::handle_unrouted(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
+                              const model::MessagePtr& message, bool mandatory) {
   if (queues.empty() && !publish_reply(message)) {
     if (mandatory) {
       return_message(message);
@@ -172,6 +172,11 @@ void Channel::publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>&
       ++counters_.drop_unroutable;
     }
   }
+}
+
+void Channel::publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
+                         model::MessagePtr message, bool mandatory) {
+  handle_unrouted(queues, message, mandatory);
   std::uint64_t number = 0;
   if (mode_ != Mode::plain) {
     number = confirms_.add(queues.size());

@@ -86,34 +86,34 @@ void Channel::settle_one(const UnackedDelivery& delivery, model::Settlement sett
 
 void Channel::settle_all(const std::vector<UnackedDelivery>& deliveries,
                          model::Settlement settlement) {
-  struct Group {
-    DeliverySource* source = nullptr;
-    model::ShardIndex owner = 0;
-    model::Settle settle;
-  };
-
-  std::vector<Group> groups;
-  boost::unordered_flat_map<DeliverySource*, std::size_t> group_of;
-  std::size_t group = 0;
-  for (const UnackedDelivery& delivery : deliveries) {
-    if (groups.empty() || groups[group].source != delivery.source) {
-      const auto [found, is_new] = group_of.emplace(delivery.source, groups.size());
-      group = found->second;
-      if (is_new) {
-        const model::QueueRecord& queue = *delivery.source->queue;
-        groups.push_back(
-            {delivery.source, queue.owner, {queue.id, delivery.source->consumer, settlement, {}}});
-      }
-    }
-    groups[group].settle.places.push_back(delivery.place());
-  }
-  for (const Group& each : groups) {
-    drop_outstanding(each.source, each.settle.places.size());
-  }
-  for (Group& each : groups) {
-    host().shard().settle(each.owner, std::move(each.settle));
+  for (auto& [owner, settle] : settlements_by_source(deliveries, settlement)) {
+    host().shard().settle(owner, std::move(settle));
   }
   grant_tokens();
+}
+
+std::vector<std::pair<model::ShardIndex, model::Settle>> Channel::settlements_by_source(
+    const std::vector<UnackedDelivery>& deliveries, model::Settlement settlement) {
+  std::vector<std::pair<model::ShardIndex, model::Settle>> settlements;
+  std::vector<DeliverySource*> sources;
+  boost::unordered_flat_map<DeliverySource*, std::size_t> index_of;
+  std::size_t index = 0;
+  for (const UnackedDelivery& delivery : deliveries) {
+    if (sources.empty() || sources[index] != delivery.source) {
+      const auto [found, is_new] = index_of.emplace(delivery.source, sources.size());
+      index = found->second;
+      if (is_new) {
+        const model::QueueRecord& queue = *delivery.source->queue;
+        sources.push_back(delivery.source);
+        settlements.push_back({queue.owner, {queue.id, delivery.source->consumer, settlement, {}}});
+      }
+    }
+    settlements[index].second.places.push_back(delivery.place());
+  }
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    drop_outstanding(sources[i], settlements[i].second.places.size());
+  }
+  return settlements;
 }
 
 void Channel::drop_outstanding(DeliverySource* source, std::size_t count) {

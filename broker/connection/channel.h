@@ -170,6 +170,8 @@ class Channel {
   bool check_properties(const amqp::PropertyScan& properties);
   void finish_message();
   const model::Route& route(const model::Message& message);
+  void handle_unrouted(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
+                       const model::MessagePtr& message, bool mandatory);
   void publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
                   model::MessagePtr message, bool mandatory);
   void mark_confirms();
@@ -203,6 +205,9 @@ class Channel {
   void settle(std::uint64_t tag, bool multiple, model::Settlement settlement);
   void settle_one(const UnackedDelivery& delivery, model::Settlement settlement);
   void settle_all(const std::vector<UnackedDelivery>& deliveries, model::Settlement settlement);
+  /// One settlement for each source, with its owner; they count as settled here.
+  [[nodiscard]] std::vector<std::pair<model::ShardIndex, model::Settle>> settlements_by_source(
+      const std::vector<UnackedDelivery>& deliveries, model::Settlement settlement);
   /// So many deliveries of the source are settled; may free it.
   void drop_outstanding(DeliverySource* source, std::size_t count);
   void end_source(DeliverySource* source);
@@ -214,6 +219,7 @@ class Channel {
   void handle_tx_rollback(const amqp::TxRollback& method);
   bool check_transactional();
   bool charge_transaction(std::size_t bytes);
+  void add_publish(HeldPublish&& held, model::SubmitGroup& group);
   void finish_commit_if_answered();
 
   Connection& connection_;

@@ -24,8 +24,8 @@ struct HeldSettlement {
   std::vector<UnackedDelivery> deliveries;
 };
 
-/// What a transactional channel did since the last commit or rollback. On the disk a commit isn't
-/// one write yet: each queue commits its part, and commit-ok waits for all of them.
+/// What a transactional channel did since the last commit or rollback. The commit makes one group
+/// of it, which the store writes together or not at all.
 struct Transaction {
   /// Bodies and their overhead; a transaction that grows beyond this is refused.
   static constexpr std::size_t bytes_max = std::size_t{256} * 1024 * 1024;

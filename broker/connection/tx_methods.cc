@@ -43,13 +43,34 @@ void Channel::handle_tx_commit(const amqp::TxCommit&) {
   }
   Transaction transaction = std::exchange(*transaction_, Transaction{});
   connection_.wait(new_pending(PendingMethod::Kind::commit));
+  model::SubmitGroup group;
   for (HeldPublish& held : transaction.publishes) {
-    publish_to(held.queues, std::move(held.message), held.mandatory);
+    add_publish(std::move(held), group);
   }
   for (const HeldSettlement& held : transaction.settlements) {
-    settle_all(held.deliveries, held.settlement);
+    for (auto& [owner, settle] : settlements_by_source(held.deliveries, held.settlement)) {
+      group.parts[owner].changes.emplace_back(std::move(settle));
+    }
   }
+  const std::uint64_t number = confirms_.add(group.parts.size());
+  for (auto& [owner, part] : group.parts) {
+    part.waiters.push_back({reference(), number});
+  }
+  if (!group.parts.empty()) {
+    host().shard().submit_group(std::move(group));
+  }
+  grant_tokens();
   finish_commit_if_answered();
+}
+
+void Channel::add_publish(HeldPublish&& held, model::SubmitGroup& group) {
+  handle_unrouted(held.queues, held.message, held.mandatory);
+  const std::uint64_t number = confirms_.add(held.queues.size());
+  for (const auto& queue : held.queues) {
+    connection_.note_published_to(queue->owner);
+    group.parts[queue->owner].changes.emplace_back(
+        model::Publish{queue->id, held.message, {reference(), number}, host().index()});
+  }
 }
 
 void Channel::finish_commit_if_answered() {

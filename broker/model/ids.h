@@ -33,7 +33,8 @@ constexpr ShardIndex shard_of(ConnectionId id) {
 }
 
 /// A consumer's number in this run of the broker, given by its channel. 0: none (basic.get).
-enum class ConsumerId : std::uint64_t { none = 0 };
+/// dead_lettering holds messages whose dead letter is on its way to another shard.
+enum class ConsumerId : std::uint64_t { none = 0, dead_lettering = UINT64_MAX };
 
 /// A channel of a connection, as queues name it to answer.
 struct ChannelRef {

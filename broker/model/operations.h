@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "broker/model/ids.h"
 #include "broker/model/message.h"
 #include "broker/model/protocol_error.h"
+#include "storage/cut_gate.h"
 
 namespace lepus::model {
 
@@ -76,6 +78,23 @@ struct Settle {
   ConsumerId consumer = ConsumerId::none;
   Settlement settlement = Settlement::ack;
   std::vector<MessagePlace> places;
+};
+
+/// What one shard has to do of a group.
+struct GroupPart {
+  std::vector<std::variant<Publish, Settle>> changes;
+  std::vector<PublisherRef> waiters;  ///< answered by Confirmed when the part is committed
+};
+
+/// Changes to queues of several shards that belong together, for the sequencer.
+struct SubmitGroup {
+  std::map<ShardIndex, GroupPart> parts;
+};
+
+/// A shard's part of some groups, to be committed with the other shards' parts of the same cut.
+struct CommitGroups {
+  storage::Cut cut;  ///< number 0: this part is the whole group
+  GroupPart part;
 };
 
 /// queue.purge. Answered by Counted.
@@ -238,11 +257,12 @@ struct PublishesTaken {
 };
 
 /// Everything that crosses from one shard to another, in the order in which it was sent.
-using Operation = std::variant<Publish, StartConsumer, CancelConsumer, GetMessage, Settle,
-                               PurgeQueue, DeleteQueue, QueryQueue, OutputDrained, TokenGrant,
-                               ChangeChannelLimit, ConnectionGone, Deliver, Confirmed, Started,
-                               Done, Counted, Got, ConsumerCancelled, TokenRequest, TokenReturn,
-                               DirectReply, CloseConnection, OwnerCongested, PublishesTaken>;
+using Operation =
+    std::variant<Publish, StartConsumer, CancelConsumer, GetMessage, Settle, PurgeQueue,
+                 DeleteQueue, QueryQueue, OutputDrained, TokenGrant, ChangeChannelLimit,
+                 ConnectionGone, Deliver, Confirmed, Started, Done, Counted, Got, ConsumerCancelled,
+                 TokenRequest, TokenReturn, DirectReply, CloseConnection, OwnerCongested,
+                 PublishesTaken, SubmitGroup, CommitGroups>;
 
 /// One direction of a pair of shards at a time: send() collects, the transport (or the simulator)
 /// carries the batch over at the end of the sender's turn and calls Shard::receive() there.

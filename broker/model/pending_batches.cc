@@ -38,16 +38,24 @@ void PendingBatches::forget_progress(Queue& queue) {
   std::erase(partition.paging, &queue);
 }
 
-bool PendingBatches::is_due(std::int64_t now_ms) const {
-  return !in_flight_ && now_ms >= deadline_ms_;
+void PendingBatches::add_waiters(std::span<const PublisherRef> waiters, std::int64_t now_ms) {
+  if (!waiters.empty()) {
+    wants_commit_by(now_ms);
+    waiters_.insert(waiters_.end(), waiters.begin(), waiters.end());
+  }
 }
 
-bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Batch& batch) {
+bool PendingBatches::is_due(std::int64_t now_ms) const {
+  return in_flight_.empty() && now_ms >= deadline_ms_;
+}
+
+bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Batch& batch,
+                              Unit& unit) {
   Queue& queue = *row.queue;
   if (!queue.seal_row(row)) {
     // Settled before it was written. By a consumer, that is as safe as a commit.
     if (queue.record().settings.dead_letter_exchange) {
-      in_flight_elided_.push_back(row.publisher);
+      unit.waiters.push_back(row.publisher);
     } else {
       answer_(row.publisher, false);
     }
@@ -64,8 +72,8 @@ bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Ba
     batch.put_transient_message(key, parts);
     queue.mark_paging(partition.paging);
   }
-  in_flight_bytes_ += row.message->memory_bytes();
-  in_flight_rows_.push_back(std::move(row));
+  unit.bytes += row.message->memory_bytes();
+  unit.rows.push_back(std::move(row));
   return true;
 }
 
@@ -78,20 +86,20 @@ bool PendingBatches::note_transient_floors(Partition& partition, storage::Batch&
   return has_moved;
 }
 
-std::unique_ptr<storage::Batch> PendingBatches::seal_partition(Partition& partition) {
+std::unique_ptr<storage::Batch> PendingBatches::seal_partition(Partition& partition, Unit& unit) {
   if (partition.rows.empty() && partition.changed.empty() && partition.paging.empty()) {
     return nullptr;
   }
   auto batch = store_.new_batch();
   bool is_empty = true;
   for (PendingRow& row : partition.rows) {
-    is_empty &= !seal_row(row, partition, *batch);
+    is_empty &= !seal_row(row, partition, *batch, unit);
   }
   partition.rows.clear();
   for (Queue* queue : partition.changed) {
     is_empty = false;
     if (queue->is_first_use_uncommitted()) {
-      in_flight_first_uses_.push_back(queue->record().id);
+      unit.first_uses.push_back(queue->record().id);
     }
     batch->put_progress(queue->record().id, queue->seal_progress());
   }
@@ -100,43 +108,43 @@ std::unique_ptr<storage::Batch> PendingBatches::seal_partition(Partition& partit
   return is_empty ? nullptr : std::move(batch);
 }
 
-void PendingBatches::seal(std::function<void(storage::Outcome)> done) {
-  LEPUS_ASSERT(!in_flight_, "one unit is with the store at a time");
+void PendingBatches::seal(storage::Cut cut, std::function<void(storage::Outcome)> done) {
+  LEPUS_ASSERT(in_flight_.empty() || cut.number != 0, "only for a cut a unit is not waited for");
   deadline_ms_ = INT64_MAX;
   pending_bytes_ = 0;
-  std::vector<storage::NumberedBatch> unit;
+  Unit unit{.rows = std::exchange(spare_rows_, {}), .waiters = std::exchange(waiters_, {})};
+  std::vector<storage::NumberedBatch> batches;
   for (storage::LogId log = 0; log < partitions_.size(); ++log) {
-    if (auto batch = seal_partition(partitions_[log])) {
-      unit.push_back({log, ++partitions_[log].last_number, std::move(batch)});
+    if (auto batch = seal_partition(partitions_[log], unit)) {
+      batches.push_back({log, ++partitions_[log].last_number, std::move(batch)});
     }
   }
-  if (unit.empty()) {  // everything was settled in time
-    for (const PublisherRef& publisher : std::exchange(in_flight_elided_, {})) {
+  if (batches.empty() && cut.number == 0) {  // everything was settled in time
+    for (const PublisherRef& publisher : unit.waiters) {
       answer_(publisher, false);
     }
     return;
   }
-  in_flight_ = true;
-  store_.append(std::move(unit), std::move(done));
+  in_flight_bytes_ += unit.bytes;
+  in_flight_.push_back(std::move(unit));
+  gate_.append(shard_, std::move(batches), cut, std::move(done));
 }
 
 PendingBatches::Finished PendingBatches::finished(storage::Outcome outcome) {
-  in_flight_ = false;
-  in_flight_bytes_ = 0;
+  Unit unit = std::move(in_flight_.front());
+  in_flight_.pop_front();
+  in_flight_bytes_ -= unit.bytes;
   const bool committed = outcome == storage::Outcome::committed;
-  auto rows = std::exchange(in_flight_rows_, {});
-  for (PendingRow& row : rows) {
+  for (PendingRow& row : unit.rows) {
     row.queue->row_finished(row.place, committed);
     answer_(row.publisher, !committed);
   }
-  for (const PublisherRef& publisher : std::exchange(in_flight_elided_, {})) {
+  for (const PublisherRef& publisher : unit.waiters) {
     answer_(publisher, !committed);
   }
-  rows.clear();
-  if (in_flight_rows_.empty()) {
-    in_flight_rows_ = std::move(rows);  // keeps its memory for the next unit
-  }
-  return {std::exchange(in_flight_first_uses_, {})};
+  unit.rows.clear();
+  spare_rows_ = std::move(unit.rows);
+  return {std::move(unit.first_uses)};
 }
 
 void PendingBatches::abandon() {
@@ -146,8 +154,10 @@ void PendingBatches::abandon() {
     }
     partition.rows.clear();
   }
-  for (const PendingRow& row : std::exchange(in_flight_rows_, {})) {
-    row.queue->row_finished(row.place, false);
+  for (const Unit& unit : std::exchange(in_flight_, {})) {
+    for (const PendingRow& row : unit.rows) {
+      row.queue->row_finished(row.place, false);
+    }
   }
 }
 

@@ -2,17 +2,21 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "broker/model/queue.h"
+#include "storage/cut_gate.h"
 #include "storage/store.h"
 
 namespace lepus::model {
 
 /// What the partitions of one shard still have to commit, and what is being committed. One unit is
-/// with the store at a time: while it is being synced the next one grows, so batches grow by
-/// themselves with the load, and what is settled before its batch is sealed is never written.
+/// with the store at a time (but for cuts): while it is being synced the next one grows, so batches
+/// grow by themselves with the load, and what is settled before its batch is sealed is never
+/// written.
 ///
 /// Runs on the shard's thread.
 class PendingBatches {
@@ -25,8 +29,9 @@ class PendingBatches {
     std::vector<QueueId> first_uses;  ///< see Queue::first_use_committed
   };
 
-  PendingBatches(storage::Store& store, Answer answer)
-      : store_(store), answer_(std::move(answer)) {}
+  /// @param shard  whose units these are, for the gate
+  PendingBatches(ShardIndex shard, storage::Store& store, storage::CutGate& gate, Answer answer)
+      : shard_(shard), store_(store), gate_(gate), answer_(std::move(answer)) {}
 
   void load(const storage::Recovered& recovered);
 
@@ -35,19 +40,24 @@ class PendingBatches {
   /// The queue is gone: no record of it is written any more.
   void forget_progress(Queue& queue);
 
+  /// These are answered with the next unit, which is due now: it holds all that they wait for.
+  void add_waiters(std::span<const PublisherRef> waiters, std::int64_t now_ms);
+
   /// Something waits, and has waited long enough (or somebody waits for it), and the store is idle.
   [[nodiscard]] bool is_due(std::int64_t now_ms) const;
 
-  [[nodiscard]] bool is_idle() const { return !in_flight_ && !has_pending(); }
+  [[nodiscard]] bool is_idle() const { return in_flight_.empty() && !has_pending(); }
 
-  [[nodiscard]] bool is_committing() const { return in_flight_; }
+  [[nodiscard]] bool is_committing() const { return !in_flight_.empty(); }
 
   /// Bytes that wait for the store, sealed or not.
   [[nodiscard]] std::size_t bytes() const { return pending_bytes_ + in_flight_bytes_; }
 
   /// Seals everything that waits and hands it to the store. `done` is called on a thread of the
-  /// store's, and has to bring the outcome back to this thread: finished().
-  void seal(std::function<void(storage::Outcome)> done);
+  /// store's, and has to bring the outcome back to this thread: finished(). As a part of a cut,
+  /// what waits is sealed even while another unit is with the store, and a unit goes there even if
+  /// there is nothing to write.
+  void seal(storage::Cut cut, std::function<void(storage::Outcome)> done);
   Finished finished(storage::Outcome outcome);
 
   /// Forgets all rows without an answer, before the queues go.
@@ -61,6 +71,17 @@ class PendingBatches {
     std::vector<Queue*> paging;   // queues with transient rows on disk
   };
 
+  /// What was handed to the store as one.
+  struct Unit {
+    std::vector<PendingRow> rows;
+    // Who is answered besides the rows' publishers. Among them those of rows that were settled
+    // before they were written, but by dead-lettering: safe when the letter is, which lies in the
+    // same unit.
+    std::vector<PublisherRef> waiters;
+    std::vector<QueueId> first_uses;
+    std::size_t bytes = 0;
+  };
+
   [[nodiscard]] bool has_pending() const { return deadline_ms_ != INT64_MAX; }
 
   void wants_commit_by(std::int64_t deadline_ms) {
@@ -68,24 +89,23 @@ class PendingBatches {
   }
 
   /// @return null when nothing of the partition needs writing.
-  std::unique_ptr<storage::Batch> seal_partition(Partition& partition);
+  std::unique_ptr<storage::Batch> seal_partition(Partition& partition, Unit& unit);
   /// @return whether the row is in the batch.
-  bool seal_row(PendingRow& row, Partition& partition, storage::Batch& batch);
+  bool seal_row(PendingRow& row, Partition& partition, storage::Batch& batch, Unit& unit);
   /// @return whether some floor has moved.
   static bool note_transient_floors(Partition& partition, storage::Batch& batch);
 
+  const ShardIndex shard_;
   storage::Store& store_;
+  storage::CutGate& gate_;
   Answer answer_;
   std::array<Partition, storage::partition_count> partitions_;
   std::int64_t deadline_ms_ = INT64_MAX;
   std::size_t pending_bytes_ = 0;
-  bool in_flight_ = false;
+  std::vector<PublisherRef> waiters_;
+  std::deque<Unit> in_flight_;
   std::size_t in_flight_bytes_ = 0;
-  std::vector<PendingRow> in_flight_rows_;
-  // Rows that were settled before they were written, but by dead-lettering: safe when the letter
-  // is, which lies in the same unit.
-  std::vector<PublisherRef> in_flight_elided_;
-  std::vector<QueueId> in_flight_first_uses_;
+  std::vector<PendingRow> spare_rows_;  // empty, with memory for the next unit
 };
 
 }  // namespace lepus::model

@@ -73,7 +73,7 @@ PublishAnswer Queue::publish(MessagePtr message, const PublisherRef& publisher) 
   }
   if (refuses(*message)) {
     if (record_->settings.overflow == QueueSettings::Overflow::reject_publish_dlx) {
-      host_.dead_letter(*this, std::move(message), DeadLetterReason::maxlen);
+      host_.dead_letter(*this, std::nullopt, std::move(message), DeadLetterReason::maxlen);
     }
     return PublishAnswer::refused;
   }

@@ -42,7 +42,12 @@ class QueueHost {
   virtual void progress_changed(Queue& queue, bool urgent) = 0;
   virtual void start_read(Queue& queue, Priority priority, storage::PositionRange positions,
                           std::size_t bytes_max, std::uint64_t generation) = 0;
-  virtual void dead_letter(const Queue& queue, MessagePtr message, DeadLetterReason reason) = 0;
+  /// A message that leaves the queue (or, without a place, was refused by it) and would go to its
+  /// dead-letter exchange.
+  /// @return true: the host calls dead_lettered() after this call, and until then the message
+  /// stays; false: it may go at once.
+  virtual bool dead_letter(Queue& queue, std::optional<MessagePlace> place, MessagePtr message,
+                           DeadLetterReason reason) = 0;
   virtual void request_token(TokenRequest&& request) = 0;
   virtual void return_tokens(TokenReturn&& tokens) = 0;
   virtual void consumer_cancelled(ConsumerCancelled&& notice) = 0;
@@ -97,6 +102,8 @@ class Queue {
   void start_consumer(const ConsumerSpecification& specification);
   void cancel_consumer(ConsumerId id);
   void settle(ConsumerId consumer, Settlement settlement, std::span<const MessagePlace> places);
+  /// The dead letters of these messages are in the batch that this settlement will be in.
+  void dead_lettered(std::span<const MessagePlace> places);
   void grant_tokens(ConsumerId consumer, std::uint32_t count);
   void change_channel_limit(ConsumerId consumer, bool channel_limited);
   /// A connection has room again for this consumer.
@@ -193,6 +200,7 @@ class Queue {
   void drop_over_limit();
   [[nodiscard]] bool refuses(const Message& message);
   void drop_front(SubQueue& from, DeadLetterReason reason);
+  void drop_unacked(SubQueue& sub_queue, Position position, DeadLetterReason reason);
   [[nodiscard]] bool is_over_limit(std::uint64_t count, std::uint64_t bytes) const;
   void schedule_timer();
   void progress_changed(bool urgent = false);

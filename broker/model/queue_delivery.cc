@@ -241,12 +241,9 @@ void Queue::settle_one(Settlement settlement, MessagePlace place, ConsumerId exp
       ++counters_.ack;
       sub_queue->settle_unacked(place.position);
       break;
-    case Settlement::reject: {
-      MessagePtr message = unacked->message;
-      sub_queue->settle_unacked(place.position);
-      host_.dead_letter(*this, std::move(message), DeadLetterReason::rejected);
+    case Settlement::reject:
+      drop_unacked(*sub_queue, place.position, DeadLetterReason::rejected);
       break;
-    }
     case Settlement::requeue:
       give_back(*sub_queue, place.position, *unacked);
       break;
@@ -256,9 +253,7 @@ void Queue::settle_one(Settlement settlement, MessagePlace place, ConsumerId exp
 void Queue::give_back(SubQueue& sub_queue, Position position, const UnackedMessage& unacked) {
   const auto& limit = record_->settings.delivery_limit;
   if (limit && unacked.delivery_count >= *limit) {
-    MessagePtr message = unacked.message;
-    sub_queue.settle_unacked(position);
-    host_.dead_letter(*this, std::move(message), DeadLetterReason::delivery_limit);
+    drop_unacked(sub_queue, position, DeadLetterReason::delivery_limit);
     return;
   }
   sub_queue.give_back(position);

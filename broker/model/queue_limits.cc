@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "broker/base/assert.h"
 #include "broker/model/queue.h"
 
 // What leaves a queue without being consumed: expired messages, messages over a length limit, and
@@ -75,9 +76,34 @@ void Queue::drop_over_limit() {
 
 void Queue::drop_front(SubQueue& from, DeadLetterReason reason) {
   ReadyMessage dropped = from.take_front();
-  from.settle(dropped.position, *dropped.message);
   progress_changed();
-  host_.dead_letter(*this, std::move(dropped.message), reason);
+  const MessagePlace place{from.priority(), dropped.position};
+  if (host_.dead_letter(*this, place, dropped.message, reason)) {
+    from.mark_unacked(dropped, ConsumerId::dead_lettering);
+  } else {
+    from.settle(dropped.position, *dropped.message);
+  }
+}
+
+void Queue::drop_unacked(SubQueue& sub_queue, Position position, DeadLetterReason reason) {
+  const MessagePtr& message = sub_queue.find_unacked(position)->message;
+  if (host_.dead_letter(*this, MessagePlace{sub_queue.priority(), position}, message, reason)) {
+    sub_queue.reassign_unacked(position, ConsumerId::dead_lettering);
+  } else {
+    sub_queue.settle_unacked(position);
+  }
+}
+
+void Queue::dead_lettered(std::span<const MessagePlace> places) {
+  if (ended_) {
+    return;
+  }
+  for (const MessagePlace place : places) {
+    SubQueue* sub_queue = find_sub_queue(place.priority);
+    LEPUS_ASSERT(sub_queue != nullptr, "sub-queues stay");
+    sub_queue->settle_unacked(place.position);
+  }
+  progress_changed();
 }
 
 void Queue::schedule_timer() {

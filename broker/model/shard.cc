@@ -4,6 +4,7 @@
 
 #include "broker/base/assert.h"
 #include "broker/model/channel_answers.h"
+#include "broker/model/group_sequencer.h"
 #include "broker/model/publish_windows.h"
 #include "broker/model/shard_queues.h"
 
@@ -28,7 +29,12 @@ Shard::Shard(const ShardEnvironment& environment)
       publish_windows_(
           std::make_unique<PublishWindows>(environment_.index, environment_.shard_count,
                                            *environment_.connections, *environment_.mailboxes)),
-      queues_(std::make_unique<ShardQueues>(environment_, *answers_, *publish_windows_)) {}
+      sequencer_(environment.index == sequencer_shard
+                     ? std::make_unique<GroupSequencer>(environment_.index, *environment_.mailboxes)
+                     : nullptr),
+      queues_(std::make_unique<ShardQueues>(environment_, *answers_, [this](SubmitGroup&& group) {
+        sequence_group(std::move(group));
+      })) {}
 
 Shard::~Shard() = default;
 
@@ -92,6 +98,33 @@ void Shard::output_drained(ConnectionId connection, std::uint64_t bytes) {
   }
 }
 
+void Shard::submit_group(SubmitGroup&& group) {
+  if (group.parts.size() > 1) {
+    sequence_group(std::move(group));
+    return;
+  }
+  count_publishes(group);
+  for (auto& [owner, part] : group.parts) {
+    send_to_owner(owner, CommitGroups{{}, std::move(part)});
+  }
+}
+
+void Shard::sequence_group(SubmitGroup&& group) {
+  count_publishes(group);
+  send_to_owner(sequencer_shard, std::move(group));
+}
+
+void Shard::count_publishes(const SubmitGroup& group) {
+  for (const auto& [owner, part] : group.parts) {
+    for (const auto& change : part.changes) {
+      const auto* publish = std::get_if<Publish>(&change);
+      if (publish != nullptr && owner != environment_.index) {
+        publish_windows_->sent(owner, *publish->message);
+      }
+    }
+  }
+}
+
 // ---- operations
 
 void Shard::receive(Operation&& operation) {
@@ -99,8 +132,23 @@ void Shard::receive(Operation&& operation) {
   queues_->run_deferred();
 }
 
+void Shard::handle(SubmitGroup&& group) {
+  sequencer_->submit(std::move(group));
+}
+
+void Shard::handle(CommitGroups&& groups) {
+  for (auto& change : groups.part.changes) {
+    std::visit([this](auto&& each) { handle(std::move(each)); }, std::move(change));
+  }
+  // Whatever follows from the changes goes with them.
+  queues_->run_deferred();
+  queues_->seal_group(groups.cut, groups.part.waiters);
+}
+
 void Shard::handle(Publish&& publish) {
-  publish_windows_->received(publish.from, *publish.message);
+  if (publish.from != environment_.index) {
+    publish_windows_->received(publish.from, *publish.message);
+  }
   Queue* queue = queues_->find(publish.queue);
   const PublishAnswer answer = queue == nullptr
                                    ? PublishAnswer::taken
@@ -145,6 +193,10 @@ void Shard::handle(GetMessage&& get) {
 }
 
 void Shard::handle(Settle&& settle) {
+  if (settle.consumer == ConsumerId::dead_lettering) [[unlikely]] {
+    queues_->dead_lettered(settle);
+    return;
+  }
   if (Queue* queue = queues_->find(settle.queue)) {
     queue->settle(settle.consumer, settle.settlement, settle.places);
     queues_->run_deferred();
@@ -269,6 +321,11 @@ bool Shard::has_pending_work() const {
 
 void Shard::end_turn() {
   queues_->run_deferred();
+  while (sequencer_ != nullptr && sequencer_->has_groups()) {
+    if (auto own = sequencer_->cut()) {
+      handle(*std::move(own));
+    }
+  }
   queues_->seal_if_due();
   queues_->drop_ended();
   answers_->flush_confirms();

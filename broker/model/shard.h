@@ -14,11 +14,13 @@
 #include "broker/model/publish_answer.h"
 #include "broker/model/queue_record.h"
 #include "broker/model/topology.h"
+#include "storage/cut_gate.h"
 #include "storage/store.h"
 
 namespace lepus::model {
 
 class ChannelAnswers;
+class GroupSequencer;
 class PublishWindows;
 class Queue;
 class ShardQueues;
@@ -29,6 +31,7 @@ struct ShardEnvironment {
   std::uint32_t shard_count = 1;
   const Clock* clock = nullptr;
   storage::Store* store = nullptr;
+  storage::CutGate* cut_gate = nullptr;  ///< of all shards, before the store
   Topology* topology = nullptr;
   Mailboxes* mailboxes = nullptr;
   ConnectionHost* connections = nullptr;
@@ -72,6 +75,11 @@ class Shard {
   /// One settlement without a vector: the way of a plain basic.ack.
   void settle_one(ShardIndex owner, QueueId queue, ConsumerId consumer, Settlement settlement,
                   MessagePlace place);
+  /// Applies all changes of the group, which are committed together, and answers its waiters when
+  /// they are.
+  void submit_group(SubmitGroup&& group);
+  /// The same, always by the sequencer, so that groups keep their order.
+  void sequence_group(SubmitGroup&& group);
   /// Anything else that names its queue.
   void send_to_owner(ShardIndex owner, Operation operation);
   /// Done{request} follows once the topology's log is committed up to the ticket (at once if it
@@ -102,6 +110,8 @@ class Shard {
   void handle(CancelConsumer&& cancel);
   void handle(GetMessage&& get);
   void handle(Settle&& settle);
+  void handle(SubmitGroup&& group);
+  void handle(CommitGroups&& groups);
   void handle(PurgeQueue&& purge);
   void handle(DeleteQueue&& request);
   void handle(QueryQueue&& query);
@@ -114,6 +124,7 @@ class Shard {
   template <typename Answer>
   void handle(Answer&& answer);
 
+  void count_publishes(const SubmitGroup& group);
   template <typename Answer>
   void answer_when_committed(TopologyTicket ticket, Answer&& answer);
   template <typename Answer>
@@ -122,6 +133,7 @@ class Shard {
   ShardEnvironment environment_;
   std::unique_ptr<ChannelAnswers> answers_;
   std::unique_ptr<PublishWindows> publish_windows_;
+  std::unique_ptr<GroupSequencer> sequencer_;  // on one shard only
   std::unique_ptr<ShardQueues> queues_;
   std::multimap<TopologyTicket, Operation> waiting_for_topology_;
 };

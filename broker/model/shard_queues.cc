@@ -10,13 +10,14 @@
 namespace lepus::model {
 
 ShardQueues::ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers,
-                         PublishWindows& publish_windows)
+                         std::function<void(SubmitGroup&&)> sequence_group)
     : environment_(environment),
       answers_(answers),
-      publish_windows_(publish_windows),
-      batches_(*environment.store, [this](const PublisherRef& publisher, bool refused) {
-        answers_.confirm(publisher, refused);
-      }) {}
+      sequence_group_(std::move(sequence_group)),
+      batches_(environment.index, *environment.store, *environment.cut_gate,
+               [this](const PublisherRef& publisher, bool refused) {
+                 answers_.confirm(publisher, refused);
+               }) {}
 
 ShardQueues::~ShardQueues() {
   // Rows that were never sealed (a shard that is thrown away without its last commit) name their
@@ -117,10 +118,13 @@ void ShardQueues::connection_gone(ConnectionId connection) {
 
 // ---- deferred work
 
-void ShardQueues::dead_letter(const Queue& queue, MessagePtr message, DeadLetterReason reason) {
-  if (queue.record().settings.dead_letter_exchange) {
-    letters_.push_back({queue.shared_record(), std::move(message), reason});
+bool ShardQueues::dead_letter(Queue& queue, std::optional<MessagePlace> place, MessagePtr message,
+                              DeadLetterReason reason) {
+  if (!queue.record().settings.dead_letter_exchange) {
+    return false;
   }
+  letters_.push_back({queue.shared_record(), place, std::move(message), reason});
+  return true;
 }
 
 void ShardQueues::queue_ended(Queue& queue) {
@@ -138,6 +142,9 @@ void ShardQueues::run_deferred() {
       }
     }
   }
+  if (!letters_group_.parts.empty()) [[unlikely]] {
+    sequence_group_(std::exchange(letters_group_, {}));
+  }
 }
 
 void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
@@ -146,19 +153,51 @@ void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
   const auto properties = amqp::decode_properties(letter->properties());
   const std::string_view headers =
       properties && properties->headers ? properties->headers->bytes : std::string_view{};
-  const Route route = environment_.topology->route(deferred.from->vhost, letter->exchange(),
-                                                   letter->routing_key(), headers);
+  Route route = environment_.topology->route(deferred.from->vhost, letter->exchange(),
+                                             letter->routing_key(), headers);
+  std::erase_if(route.queues, [headers](const auto& target) {
+    return is_dead_letter_cycle(headers, target->name);
+  });
+  if (needs_group(deferred, route)) {
+    group_dead_letter(deferred, letter, route);
+    return;
+  }
+  // All in this turn, so in one unit.
+  Queue* source = deferred.place ? find(deferred.from) : nullptr;
+  if (source != nullptr) {
+    source->dead_lettered({&*deferred.place, 1});
+  }
   for (const auto& target : route.queues) {
-    if (is_dead_letter_cycle(headers, target->name)) {
-      continue;
-    }
-    if (target->owner != environment_.index) {
-      publish_windows_.sent(target->owner, *letter);
-      environment_.mailboxes->send(target->owner,
-                                   Publish{target->id, letter, {}, environment_.index});
-    } else if (Queue* queue = find(target)) {
+    if (Queue* queue = find(target)) {
       queue->publish(letter, {});
     }
+  }
+}
+
+bool ShardQueues::needs_group(const DeferredLetter& letter, const Route& route) const {
+  const bool is_behind_another = letter.place && grouped_letters_ > 0;
+  return is_behind_another || std::ranges::any_of(route.queues, [this](const auto& target) {
+           return target->owner != environment_.index;
+         });
+}
+
+void ShardQueues::group_dead_letter(const DeferredLetter& deferred, const MessagePtr& letter,
+                                    const Route& route) {
+  for (const auto& target : route.queues) {
+    letters_group_.parts[target->owner].changes.emplace_back(
+        Publish{target->id, letter, {}, environment_.index});
+  }
+  if (deferred.place) {
+    grouped_letters_ += 1;
+    letters_group_.parts[environment_.index].changes.emplace_back(
+        Settle{deferred.from->id, ConsumerId::dead_lettering, Settlement::ack, {*deferred.place}});
+  }
+}
+
+void ShardQueues::dead_lettered(const Settle& settle) {
+  grouped_letters_ -= settle.places.size();
+  if (Queue* queue = find(settle.queue)) {
+    queue->dead_lettered(settle.places);
   }
 }
 
@@ -216,10 +255,20 @@ void ShardQueues::seal_if_due() {
 }
 
 void ShardQueues::seal_now() {
-  if (batches_.is_committing()) {
-    return;
+  if (!batches_.is_committing()) {
+    seal({});
   }
-  batches_.seal([this, post = environment_.post](storage::Outcome outcome) {
+}
+
+void ShardQueues::seal_group(storage::Cut cut, std::span<const PublisherRef> waiters) {
+  batches_.add_waiters(waiters, clock().steady_ms());
+  if (cut.number != 0) {
+    seal(cut);
+  }
+}
+
+void ShardQueues::seal(storage::Cut cut) {
+  batches_.seal(cut, [this, post = environment_.post](storage::Outcome outcome) {
     post([this, outcome] { commit_finished(outcome); });
   });
   drop_ended();

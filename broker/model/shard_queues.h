@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -12,7 +13,6 @@
 
 #include "broker/model/channel_answers.h"
 #include "broker/model/pending_batches.h"
-#include "broker/model/publish_windows.h"
 #include "broker/model/queue.h"
 #include "broker/model/shard.h"
 
@@ -23,8 +23,9 @@ namespace lepus::model {
 /// deletion).
 class ShardQueues final : public QueueHost {
  public:
+  /// @param sequence_group  for groups of dead letters; see Shard::sequence_group
   ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers,
-              PublishWindows& publish_windows);
+              std::function<void(SubmitGroup&&)> sequence_group);
   ~ShardQueues() override;
 
   void load(const storage::Recovered& recovered);
@@ -51,6 +52,13 @@ class ShardQueues final : public QueueHost {
   /// Seals whatever waits, for the last commit.
   void seal_now();
 
+  /// This shard's part of groups has been applied: it is committed with the other parts of its cut,
+  /// or with the next unit.
+  void seal_group(storage::Cut cut, std::span<const PublisherRef> waiters);
+
+  /// The settlement of dead letters that went to other shards.
+  void dead_lettered(const Settle& settle);
+
   [[nodiscard]] const auto& all() const { return queues_; }
 
   // ---- QueueHost ----
@@ -61,7 +69,8 @@ class ShardQueues final : public QueueHost {
   void progress_changed(Queue& queue, bool urgent) override;
   void start_read(Queue& queue, Priority priority, storage::PositionRange positions,
                   std::size_t bytes_max, std::uint64_t generation) override;
-  void dead_letter(const Queue& queue, MessagePtr message, DeadLetterReason reason) override;
+  bool dead_letter(Queue& queue, std::optional<MessagePlace> place, MessagePtr message,
+                   DeadLetterReason reason) override;
   void request_token(TokenRequest&& request) override;
   void return_tokens(TokenReturn&& tokens) override;
   void consumer_cancelled(ConsumerCancelled&& notice) override;
@@ -74,24 +83,31 @@ class ShardQueues final : public QueueHost {
  private:
   struct DeferredLetter {
     std::shared_ptr<QueueRecord> from;
+    std::optional<MessagePlace> place;  // none: the queue refused it
     MessagePtr message;
     DeadLetterReason reason{};
   };
 
   Queue& make(std::shared_ptr<QueueRecord> record);
   void publish_dead_letter(const DeferredLetter& letter);
+  [[nodiscard]] bool needs_group(const DeferredLetter& letter, const Route& route) const;
+  void group_dead_letter(const DeferredLetter& deferred, const MessagePtr& letter,
+                         const Route& route);
+  void seal(storage::Cut cut);
   void commit_finished(storage::Outcome outcome);
   void update_congestion();
 
   const ShardEnvironment& environment_;
   ChannelAnswers& answers_;
-  PublishWindows& publish_windows_;
+  std::function<void(SubmitGroup&&)> sequence_group_;
   PendingBatches batches_;
   boost::unordered_flat_map<QueueId, std::unique_ptr<Queue>> queues_;
   std::vector<std::unique_ptr<Queue>> ended_;  // until their last batch is committed
   boost::unordered_flat_map<ConnectionId, std::unique_ptr<OutputWindow>> windows_;
   std::set<std::pair<std::int64_t, QueueId>> timers_;
   std::vector<DeferredLetter> letters_;
+  SubmitGroup letters_group_;          // letters to queues of other shards
+  std::uint64_t grouped_letters_ = 0;  // whose settlement has not come back yet
   std::vector<QueueId> ending_;
   bool congested_ = false;
 };

@@ -71,6 +71,12 @@ const UnackedMessage* SubQueue::find_unacked(Position position) const {
   return found == unacked_.end() ? nullptr : &found->second;
 }
 
+void SubQueue::reassign_unacked(Position position, ConsumerId consumer) {
+  auto found = unacked_.find(position);
+  LEPUS_ASSERT(found != unacked_.end(), "the queue looked it up");
+  found->second.consumer = consumer;
+}
+
 void SubQueue::settle(Position position, const Message& message) {
   if (is_stored(position, message)) {
     --stored_count_;

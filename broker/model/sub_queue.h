@@ -80,6 +80,8 @@ class SubQueue {
   // ---- settling ----
   /// The unacked message, or null when it is not known (settled before, or purged with its queue).
   [[nodiscard]] const UnackedMessage* find_unacked(Position position) const;
+  /// Another consumer answers for it from now on.
+  void reassign_unacked(Position position, ConsumerId consumer);
   /// Done with a taken message for ever. `message` tells whether a row of it may be stored.
   void settle(Position position, const Message& message);
   void settle_unacked(Position position);

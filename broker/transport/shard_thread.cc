@@ -31,6 +31,7 @@ ShardThread::ShardThread(const ShardThreadEnvironment& environment)
           .shard_count = environment.shard_count,
           .clock = &clock_,
           .store = environment.store,
+          .cut_gate = environment.cut_gate,
           .topology = environment.topology,
           .mailboxes = &mailboxes_,
           .connections = &connections_,

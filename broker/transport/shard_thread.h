@@ -35,6 +35,7 @@ struct ShardThreadEnvironment {
   model::ShardIndex index = 0;
   std::uint32_t shard_count = 1;
   storage::Store* store = nullptr;
+  storage::CutGate* cut_gate = nullptr;
   model::Topology* topology = nullptr;
   model::ReplyConsumers* reply_consumers = nullptr;
   model::ConnectionCounts* connection_counts = nullptr;

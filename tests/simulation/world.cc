@@ -127,6 +127,7 @@ World::OneShard::OneShard(World& world, model::ShardIndex index) : world(world),
       .shard_count = world.options_.shards,
       .clock = &world.clock,
       .store = world.store_.get(),
+      .cut_gate = world.cut_gate_.get(),
       .topology = world.topology_.get(),
       .mailboxes = this,
       .connections = host.get(),
@@ -194,6 +195,7 @@ void World::boot() {
       SimulatedStore::Observer{[this] { return checker.moment(); },
                                [this](const storage::MemoryBatch& batch, std::uint64_t sealed_at) {
                                  checker.batch_durable(batch, sealed_at);
+  cut_gate_ = std::make_unique<storage::CutGate>(*store_);
                                }},
       store_fault(options_.mutation));
   store_->answer_at_once(true);

@@ -171,6 +171,7 @@ class World final : public model::TopologyListener {
   const WorldOptions options_;
   std::shared_ptr<storage::MemoryBackend> backend_ = std::make_shared<storage::MemoryBackend>();
   std::unique_ptr<SimulatedStore> store_;
+  std::unique_ptr<storage::CutGate> cut_gate_;
   std::unique_ptr<model::Topology> topology_;
   std::unique_ptr<model::ReplyConsumers> reply_consumers_;
   std::unique_ptr<model::ConnectionCounts> counts_;

@@ -138,6 +138,7 @@ class BrokerInTest final : public model::TopologyListener {
                                   .shard_count = shard_count,
                                   .clock = &broker.clock,
                                   .store = &broker.store_,
+                                  .cut_gate = &broker.cut_gate_,
                                   .topology = &broker.topology_,
                                   .mailboxes = this,
                                   .connections = connections.get(),
@@ -160,6 +161,7 @@ class BrokerInTest final : public model::TopologyListener {
   };
 
   FakeStore store_;
+  storage::CutGate cut_gate_{store_};
   model::Topology topology_;
   model::ReplyConsumers reply_consumers_;
   model::ConnectionCounts counts_;

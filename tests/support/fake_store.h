@@ -31,11 +31,19 @@ class FakeStore final : public storage::Store {
   /// Commits what was held, in order, and holds no more.
   void release() {
     held_ = false;
-    while (!waiting_.empty()) {
-      storage::AppendUnit unit = std::move(waiting_.front());
-      waiting_.pop_front();
-      commit(std::move(unit));
+    while (release_one()) {
     }
+  }
+
+  /// Commits the first that was held; the others stay so. @return false: there was none.
+  bool release_one() {
+    if (waiting_.empty()) {
+      return false;
+    }
+    storage::AppendUnit unit = std::move(waiting_.front());
+    waiting_.pop_front();
+    commit(std::move(unit));
+    return true;
   }
 
   [[nodiscard]] std::size_t held_count() const { return waiting_.size(); }

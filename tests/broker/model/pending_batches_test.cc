@@ -57,7 +57,7 @@ class ManualClock final : public Clock {
 class PendingBatchesTest : public testing::Test, public QueueHost {
  protected:
   PendingBatchesTest()
-      : batches_(store_, [this](const PublisherRef& publisher, bool refused) {
+      : batches_(0, store_, gate_, [this](const PublisherRef& publisher, bool refused) {
           answers_.push_back(std::to_string(publisher.confirm_number) + (refused ? "-" : "+"));
         }) {}
 
@@ -84,7 +84,7 @@ class PendingBatchesTest : public testing::Test, public QueueHost {
   }
 
   void seal() {
-    batches_.seal([](storage::Outcome) {});
+    batches_.seal({}, [](storage::Outcome) {});
   }
 
   void commit() { batches_.finished(storage::Outcome::committed); }
@@ -112,7 +112,9 @@ class PendingBatchesTest : public testing::Test, public QueueHost {
     reads_.emplace_back(positions, generation);
   }
 
-  void dead_letter(const Queue&, MessagePtr, DeadLetterReason) override {}
+  bool dead_letter(Queue&, std::optional<MessagePlace>, MessagePtr, DeadLetterReason) override {
+    return false;
+  }
 
   void request_token(TokenRequest&&) override {}
 
@@ -132,6 +134,7 @@ class PendingBatchesTest : public testing::Test, public QueueHost {
 
   ManualClock clock_;
   FakeStore store_;
+  storage::CutGate gate_{store_};
   OutputWindow window_{.available_bytes = limits::output_window_bytes_max};
   std::vector<std::string> answers_;
   std::vector<Deliver> deliveries_;

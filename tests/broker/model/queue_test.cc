@@ -38,8 +38,10 @@ class FakeHost final : public QueueHost {
     read_generations.push_back(generation);
   }
 
-  void dead_letter(const Queue&, MessagePtr message, DeadLetterReason reason) override {
+  bool dead_letter(Queue&, std::optional<MessagePlace>, MessagePtr message,
+                   DeadLetterReason reason) override {
     letters.emplace_back(message->body(), reason);
+    return false;
   }
 
   void request_token(TokenRequest&& request) override { token_requests.push_back(request); }

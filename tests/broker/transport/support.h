@@ -36,6 +36,7 @@ class TestBroker final : public model::TopologyListener {
           ShardThreadEnvironment{.index = index,
                                  .shard_count = shard_count,
                                  .store = store_.get(),
+                                 .cut_gate = &cut_gate_,
                                  .topology = &topology_,
                                  .reply_consumers = &reply_consumers_,
                                  .connection_counts = &connection_counts_,
@@ -94,6 +95,7 @@ class TestBroker final : public model::TopologyListener {
   model::ReplyConsumers reply_consumers_;
   model::ConnectionCounts connection_counts_;
   std::unique_ptr<storage::Store> store_;
+  storage::CutGate cut_gate_{*store_};
   model::Topology topology_;
   MailExchange mail_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
