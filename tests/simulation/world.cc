@@ -195,9 +195,9 @@ void World::boot() {
       SimulatedStore::Observer{[this] { return checker.moment(); },
                                [this](const storage::MemoryBatch& batch, std::uint64_t sealed_at) {
                                  checker.batch_durable(batch, sealed_at);
-  cut_gate_ = std::make_unique<storage::CutGate>(*store_);
                                }},
       store_fault(options_.mutation));
+  cut_gate_ = std::make_unique<storage::CutGate>(*store_);
   store_->answer_at_once(true);
   const storage::Recovered recovered = store_->take_recovered();
   model::TopologyOptions topology_options{.shards = options_.shards};
