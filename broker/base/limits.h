@@ -8,9 +8,16 @@ namespace lepus::limits {
 
 /// A queue keeps this much of its head in memory; what comes behind lives on disk only.
 inline constexpr std::size_t queue_window_bytes_max = std::size_t{8} << 20U;
+/// All queues together keep this much in memory, unacked messages included; shards share it evenly.
+inline constexpr std::size_t queues_bytes_max = std::size_t{256} << 20U;
+/// Past so many bytes of unacked bodies nothing more is delivered until something is acked; shards
+/// share it evenly.
+inline constexpr std::size_t unacked_bytes_max = std::size_t{1} << 30U;
 /// One read ahead from the store.
 inline constexpr std::size_t read_chunk_bytes_max = std::size_t{1} << 20U;
 inline constexpr std::size_t read_chunk_rows_max = 16384;
+/// What a queue with consumers reads ahead at least, however scarce memory is.
+inline constexpr std::size_t read_chunk_bytes_min = std::size_t{64} << 10U;
 static_assert(read_chunk_bytes_max <= queue_window_bytes_max / 2, "a chunk fits into the window");
 
 /// Deliveries on their way to one connection: in mailboxes and in its output buffer.

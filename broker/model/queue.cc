@@ -24,7 +24,8 @@ Queue::Queue(std::shared_ptr<QueueRecord> record, QueueHost& host)
       host_(host),
       consumers_(record_->settings.single_active_consumer),
       last_used_ms_(host.clock().steady_ms()) {
-  sub_queues_.push_back(std::make_unique<SubQueue>(Priority{0}, durability_of(*record_)));
+  sub_queues_.push_back(
+      std::make_unique<SubQueue>(Priority{0}, durability_of(*record_), host_.memory()));
   schedule_timer();
 }
 
@@ -51,8 +52,8 @@ SubQueue& Queue::sub_queue(Priority priority) {
   }
   auto place = std::find_if(sub_queues_.begin(), sub_queues_.end(),
                             [priority](const auto& other) { return other->priority() < priority; });
-  SubQueue& added =
-      **sub_queues_.insert(place, std::make_unique<SubQueue>(priority, durability_of(*record_)));
+  SubQueue& added = **sub_queues_.insert(
+      place, std::make_unique<SubQueue>(priority, durability_of(*record_), host_.memory()));
   if (first_use_ != FirstUse::none) {
     added.note_consumer();
   }
@@ -80,7 +81,7 @@ PublishAnswer Queue::publish(MessagePtr message, const PublisherRef& publisher) 
   ++counters_.publish;
   has_expiring_messages_ |= message->traits().has_expiration;
   SubQueue& target = push_target(*message);
-  const auto pushed = target.push(message, limits::queue_window_bytes_max);
+  const auto pushed = target.push(message, host_.memory().window_bytes());
   const bool waits_for_commit = pushed.needs_row && target.stores(*message);
   if (pushed.needs_row) {
     ++pending_rows_;
@@ -224,10 +225,25 @@ void Queue::read_ahead() {
   if (had_read_fault_) [[unlikely]] {
     return;
   }
+  const QueueMemory& memory = host_.memory();
+  const bool is_wanted = !consumers_.empty() || !waiting_gets_.empty();
+  if (!is_wanted && !may_expire() && memory.is_scarce()) {
+    return;
+  }
+  const std::size_t window_bytes = std::max(memory.window_bytes(), limits::read_chunk_bytes_min);
   for (const auto& sub_queue : sub_queues_) {
-    if (auto wanted = sub_queue->wanted_read(limits::queue_window_bytes_max)) {
-      host_.start_read(*this, sub_queue->priority(), *wanted, limits::read_chunk_bytes_max,
+    if (auto wanted = sub_queue->wanted_read(window_bytes)) {
+      host_.start_read(*this, sub_queue->priority(), *wanted,
+                       std::min(limits::read_chunk_bytes_max, window_bytes),
                        sub_queue->read_started());
+    }
+  }
+}
+
+void Queue::page_out() {
+  if (consumers_.empty() && waiting_gets_.empty() && !ended_) {
+    for (const auto& sub_queue : sub_queues_) {
+      sub_queue->page_out();
     }
   }
 }

@@ -55,6 +55,10 @@ class QueueHost {
   virtual OutputWindow* output_window(ConnectionId connection) = 0;
   /// on_timer() is due at this time (steady), no longer at queue.timer_at_ms().
   virtual void set_timer(Queue& queue, std::int64_t at_ms) = 0;
+  /// What all queues of the shard share.
+  virtual QueueMemory& memory() = 0;
+  /// Calls resume() when messages have been acked and may be delivered again.
+  virtual void wait_for_acks(Queue& queue) = 0;
   /// Nobody uses the queue any more (auto-delete, x-expires): delete it after this call.
   virtual void queue_ended(Queue& queue) = 0;
   virtual void read_fault(const Queue& queue, std::string_view what) = 0;
@@ -106,6 +110,9 @@ class Queue {
   void dead_lettered(std::span<const MessagePlace> places);
   void grant_tokens(ConsumerId consumer, std::uint32_t count);
   void change_channel_limit(ConsumerId consumer, bool channel_limited);
+  /// Deliveries may go on.
+  void resume();
+
   /// A connection has room again for this consumer.
   void window_opened(Consumer& consumer);
   /// basic.get: fills in the answer, or leaves it for later when the message must be read first.
@@ -153,6 +160,8 @@ class Queue {
 
   void first_use_committed();
 
+  /// Lets go of what can be read again, unless somebody consumes it.
+  void page_out();
   void rows_read(Priority priority, std::uint64_t generation, std::vector<StoredRow> rows,
                  const storage::ReadOutcome& outcome);
   void restore(const storage::QueueProgress& progress, bool clean_stop);
@@ -183,6 +192,7 @@ class Queue {
 
   void note_use();
   void deliver_ready();
+  [[nodiscard]] bool must_wait_for_acks(const Consumer& consumer);
   [[nodiscard]] SubQueue* next_sub_queue();
   [[nodiscard]] Consumer* next_consumer();
   void deliver_front(SubQueue& from, Consumer& consumer);
@@ -196,6 +206,11 @@ class Queue {
   void regain_credit(Consumer& consumer);
 
   [[nodiscard]] std::optional<std::int64_t> expires_at_ms(const Message& message) const;
+
+  [[nodiscard]] bool may_expire() const {
+    return has_expiring_messages_ || record_->settings.message_ttl_ms.has_value();
+  }
+
   void drop_expired();
   void drop_over_limit();
   [[nodiscard]] bool refuses(const Message& message);
@@ -219,6 +234,7 @@ class Queue {
   bool has_expiring_messages_ = false;   // some message had an expiration of its own
   bool progress_is_dirty_ = false;
   bool is_marked_paging_ = false;
+  bool waits_for_acks_ = false;
   bool had_read_fault_ = false;  // the next read waits for the timer
   bool delivering_ = false;
   bool ended_ = false;

@@ -69,7 +69,7 @@ void Queue::deliver_ready() {
       break;
     }
     Consumer* consumer = next_consumer();
-    if (consumer == nullptr) {
+    if (consumer == nullptr || must_wait_for_acks(*consumer)) {
       break;
     }
     deliver_front(*from, *consumer);
@@ -80,6 +80,21 @@ void Queue::deliver_ready() {
   if (has_expiring_messages_) [[unlikely]] {
     schedule_timer();  // for what is first now
   }
+}
+
+bool Queue::must_wait_for_acks(const Consumer& consumer) {
+  if (consumer.specification.no_ack || !host_.memory().is_full_of_unacked()) [[likely]] {
+    return false;
+  }
+  if (!std::exchange(waits_for_acks_, true)) {
+    host_.wait_for_acks(*this);
+  }
+  return true;
+}
+
+void Queue::resume() {
+  waits_for_acks_ = false;
+  deliver_ready();
 }
 
 SubQueue* Queue::next_sub_queue() {

@@ -22,7 +22,7 @@ std::optional<std::int64_t> Queue::expires_at_ms(const Message& message) const {
 }
 
 void Queue::drop_expired() {
-  if (ended_ || (!has_expiring_messages_ && !record_->settings.message_ttl_ms)) [[likely]] {
+  if (ended_ || !may_expire()) [[likely]] {
     return;
   }
   for (const auto& sub_queue : sub_queues_) {
@@ -115,7 +115,7 @@ void Queue::schedule_timer() {
   if (had_read_fault_) {
     at_ms = std::min(at_ms, host_.clock().steady_ms() + read_retry_ms);
   }
-  if (has_expiring_messages_ || record_->settings.message_ttl_ms) {
+  if (may_expire()) {
     for (const auto& sub_queue : sub_queues_) {
       const ReadyMessage* front = sub_queue->front();
       if (sub_queue->needs_reading() && !had_read_fault_) {

@@ -326,6 +326,7 @@ void Shard::end_turn() {
       handle(*std::move(own));
     }
   }
+  queues_->resume_queues();
   queues_->seal_if_due();
   queues_->drop_ended();
   answers_->flush_confirms();

@@ -14,6 +14,8 @@ ShardQueues::ShardQueues(const ShardEnvironment& environment, ChannelAnswers& an
     : environment_(environment),
       answers_(answers),
       sequence_group_(std::move(sequence_group)),
+      memory_{.limit_bytes = limits::queues_bytes_max / environment.shard_count,
+              .unacked_limit_bytes = limits::unacked_bytes_max / environment.shard_count},
       batches_(environment.index, *environment.store, *environment.cut_gate,
                [this](const PublisherRef& publisher, bool refused) {
                  answers_.confirm(publisher, refused);
@@ -201,6 +203,36 @@ void ShardQueues::dead_lettered(const Settle& settle) {
   }
 }
 
+// ---- memory
+
+void ShardQueues::wait_for_acks(Queue& queue) {
+  waiting_for_acks_.push_back(queue.record().id);
+}
+
+void ShardQueues::resume_queues() {
+  if (waiting_for_acks_.empty() || memory_.unacked_bytes > memory_.unacked_limit_bytes / 4 * 3)
+      [[likely]] {
+    return;
+  }
+  for (const QueueId id : std::exchange(waiting_for_acks_, {})) {
+    if (auto found = queues_.find(id); found != queues_.end()) {
+      found->second->resume();
+    }
+  }
+}
+
+void ShardQueues::page_out() {
+  constexpr std::int64_t interval_ms = 1000;
+  const std::int64_t now_ms = clock().steady_ms();
+  if (memory_.used_bytes <= memory_.limit_bytes / 4 * 3 || now_ms < page_out_at_ms_) {
+    return;
+  }
+  page_out_at_ms_ = now_ms + interval_ms;
+  for (const auto& [id, queue] : queues_) {
+    queue->page_out();
+  }
+}
+
 // ---- timers
 
 void ShardQueues::set_timer(Queue& queue, std::int64_t at_ms) {
@@ -217,6 +249,7 @@ void ShardQueues::tick() {
       found->second->on_timer();
     }
   }
+  page_out();
   run_deferred();
 }
 

@@ -46,6 +46,8 @@ class ShardQueues final : public QueueHost {
   void seal_if_due();
   /// Lets go of deleted queues that no batch names any more.
   void drop_ended();
+  /// Queues that waited for acks go on, if enough has come.
+  void resume_queues();
 
   [[nodiscard]] bool has_pending_work() const { return !batches_.is_idle(); }
 
@@ -76,6 +78,10 @@ class ShardQueues final : public QueueHost {
   void consumer_cancelled(ConsumerCancelled&& notice) override;
   void got(Got&& answer) override;
   OutputWindow* output_window(ConnectionId connection) override;
+
+  QueueMemory& memory() override { return memory_; }
+
+  void wait_for_acks(Queue& queue) override;
   void set_timer(Queue& queue, std::int64_t at_ms) override;
   void queue_ended(Queue& queue) override;
   void read_fault(const Queue& queue, std::string_view what) override;
@@ -93,6 +99,7 @@ class ShardQueues final : public QueueHost {
   [[nodiscard]] bool needs_group(const DeferredLetter& letter, const Route& route) const;
   void group_dead_letter(const DeferredLetter& deferred, const MessagePtr& letter,
                          const Route& route);
+  void page_out();
   void seal(storage::Cut cut);
   void commit_finished(storage::Outcome outcome);
   void update_congestion();
@@ -100,6 +107,9 @@ class ShardQueues final : public QueueHost {
   const ShardEnvironment& environment_;
   ChannelAnswers& answers_;
   std::function<void(SubmitGroup&&)> sequence_group_;
+  QueueMemory memory_;
+  std::vector<QueueId> waiting_for_acks_;
+  std::int64_t page_out_at_ms_ = 0;  // not again before
   PendingBatches batches_;
   boost::unordered_flat_map<QueueId, std::unique_ptr<Queue>> queues_;
   std::vector<std::unique_ptr<Queue>> ended_;  // until their last batch is committed

@@ -221,7 +221,29 @@ void SubQueue::read_failed(std::uint64_t generation) {
   }
 }
 
+void SubQueue::page_out() {
+  const bool is_on_disk = !head_.empty() && head_.back().position < committed_below_ &&
+                          std::ranges::all_of(head_, [this](const ReadyMessage& ready) {
+                            return stores(*ready.message);
+                          });
+  if (!is_on_disk || read_in_flight_) {
+    return;
+  }
+  if (!paged_) {
+    paged_ = true;
+    tail_.clear();
+  }
+  gap_begin_ = head_.front().position;
+  gap_count_ += head_.size();
+  for (const ReadyMessage& ready : head_) {
+    memory_bytes_ -= ready.message->memory_bytes();
+  }
+  head_.clear();
+  head_bytes_ = 0;
+}
+
 void SubQueue::committed(Position below) {
+  committed_below_ = std::max(committed_below_, below);
   if (!paged_) {
     return;
   }
@@ -322,6 +344,7 @@ bool SubQueue::restore(const storage::SubQueueProgress& progress, bool clean_sto
   next_position_ = progress.next_position;
   sealed_below_ = progress.next_position;
   restored_below_ = progress.next_position;
+  committed_below_ = progress.next_position;
   had_consumer_ = progress.had_consumer;
   // After an unclean stop deliveries since the last commit left no trace: flag all rather than too
   // few.
@@ -385,7 +408,7 @@ void SubQueue::check_invariants() const {
     LEPUS_ASSERT(!settled_.contains(position), "what is unacked is not settled");
     bytes += unacked.message->memory_bytes();
   }
-  LEPUS_ASSERT(bytes == memory_bytes_, "memory is counted as it is used");
+  LEPUS_ASSERT(bytes == std::size_t{memory_bytes_}, "memory is counted as it is used");
 }
 
 }  // namespace lepus::model

@@ -11,6 +11,7 @@
 #include "broker/model/ids.h"
 #include "broker/model/message.h"
 #include "broker/model/position_set.h"
+#include "broker/model/queue_memory.h"
 #include "storage/store.h"
 
 namespace lepus::model {
@@ -52,8 +53,11 @@ enum class Durability {
 /// Decides nothing by itself: the queue tells it what to push, take, settle and read.
 class SubQueue {
  public:
-  SubQueue(Priority priority, Durability durability)
-      : priority_(priority), durability_(durability) {}
+  SubQueue(Priority priority, Durability durability, QueueMemory& memory)
+      : priority_(priority),
+        durability_(durability),
+        unacked_bytes_(memory.unacked_bytes),
+        memory_bytes_(memory.used_bytes) {}
 
   [[nodiscard]] Priority priority() const { return priority_; }
 
@@ -100,6 +104,8 @@ class SubQueue {
   /// @return false when messages that should have been there were not: a read fault.
   bool rows_read(std::uint64_t generation, std::vector<StoredRow> rows, Position covered_below);
   void read_failed(std::uint64_t generation);
+  /// Lets go of a head that is on disk as a whole; it is read again when it is wanted.
+  void page_out();
   /// The store has committed everything that was sealed below this position.
   void committed(Position below);
 
@@ -196,6 +202,7 @@ class SubQueue {
 
   Position next_position_ = 0;
   Position sealed_below_ = 0;
+  Position committed_below_ = 0;
   PositionSet settled_;
   // From before the restart: what is not settled there and has no row was transient.
   Position restored_below_ = 0;
@@ -208,9 +215,9 @@ class SubQueue {
 
   std::uint64_t ready_count_ = 0;
   std::uint64_t ready_bytes_ = 0;
-  std::uint64_t unacked_bytes_ = 0;
-  std::size_t head_bytes_ = 0;    // memory of head_
-  std::size_t memory_bytes_ = 0;  // memory of head_, tail_, returned_ and unacked_
+  CountedBytes unacked_bytes_;
+  std::size_t head_bytes_ = 0;  // memory of head_
+  CountedBytes memory_bytes_;   // memory of head_, tail_, returned_ and unacked_
 
   bool read_in_flight_ = false;
   std::uint64_t read_generation_ = 0;

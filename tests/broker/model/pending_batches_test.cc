@@ -128,11 +128,17 @@ class PendingBatchesTest : public testing::Test, public QueueHost {
 
   void set_timer(Queue&, std::int64_t) override {}
 
+  QueueMemory& memory() override { return queue_memory; }
+
+  void wait_for_acks(Queue&) override { ++waits_for_acks; }
+
   void queue_ended(Queue&) override {}
 
   void read_fault(const Queue&, std::string_view) override {}
 
   ManualClock clock_;
+  QueueMemory queue_memory;
+  int waits_for_acks = 0;
   FakeStore store_;
   storage::CutGate gate_{store_};
   OutputWindow window_{.available_bytes = limits::output_window_bytes_max};

@@ -58,6 +58,10 @@ class FakeHost final : public QueueHost {
 
   void set_timer(Queue&, std::int64_t at_ms) override { timer_at_ms = at_ms; }
 
+  QueueMemory& memory() override { return queue_memory; }
+
+  void wait_for_acks(Queue&) override { ++waits_for_acks; }
+
   void queue_ended(Queue&) override { ended = true; }
 
   void read_fault(const Queue&, std::string_view what) override { faults.emplace_back(what); }
@@ -75,6 +79,8 @@ class FakeHost final : public QueueHost {
   }
 
   ManualClock manual_clock;
+  QueueMemory queue_memory;
+  int waits_for_acks = 0;
   OutputWindow window{.available_bytes = limits::output_window_bytes_max};
   std::vector<Deliver> deliveries;
   std::vector<Deliver> settled_view;  ///< of the last take_deliveries()
@@ -396,6 +402,44 @@ TEST_F(QueueTest, DeliveryCountsOutlastARestart) {
   EXPECT_EQ(host_.settled_view[0].delivery_count, 1U);
   settle(0, Settlement::requeue);
   EXPECT_THAT(host_.letters, ElementsAre(std::pair("", DeadLetterReason::delivery_limit)));
+}
+
+TEST_F(QueueTest, PastTheLimitOfAllQueuesMessagesGoToTheDisk) {
+  host_.queue_memory.limit_bytes = 10'000;
+  make();
+  publish(std::string(4'000, 'a'));
+  EXPECT_TRUE(host_.rows.empty());
+  host_.queue_memory.used_bytes += 10'000;  // of other queues
+  publish("b");
+  EXPECT_EQ(host_.rows.size(), 1U);
+  host_.queue_memory.used_bytes -= 10'000;
+  queue_->row_finished(host_.rows[0].place, true);
+  host_.rows.clear();
+}
+
+TEST_F(QueueTest, MemoryOfAQueueIsGivenBackWithIt) {
+  make();
+  publish("a");
+  publish("b");
+  consume(1, 1);
+  EXPECT_GT(host_.queue_memory.used_bytes, 0U);
+  EXPECT_GT(host_.queue_memory.unacked_bytes, 0U);
+  queue_.reset();
+  EXPECT_EQ(host_.queue_memory.used_bytes, 0U);
+  EXPECT_EQ(host_.queue_memory.unacked_bytes, 0U);
+}
+
+TEST_F(QueueTest, TooManyUnackedBytesStopDeliveriesUntilSomeAreAcked) {
+  host_.queue_memory.unacked_limit_bytes = 2;
+  make();
+  consume(1);
+  publish("aa");
+  publish("b");
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:aa"));
+  EXPECT_EQ(host_.waits_for_acks, 1);
+  settle(0, Settlement::ack);
+  queue_->resume();
+  EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:b"));
 }
 
 }  // namespace

@@ -19,6 +19,8 @@ MessagePtr make_message(bool persistent, std::size_t body_bytes = 20) {
   return message;
 }
 
+QueueMemory memory;
+
 /// A sub-queue with a store that is as simple as can be, and what it should hold.
 class Harness {
  public:
@@ -90,7 +92,7 @@ class Harness {
 
   [[nodiscard]] std::unique_ptr<SubQueue> make_sub_queue() const {
     return std::make_unique<SubQueue>(Priority{0},
-                                      durable_ ? Durability::persistent : Durability::none);
+                                      durable_ ? Durability::persistent : Durability::none, memory);
   }
 
   void push() {
@@ -203,6 +205,8 @@ class Harness {
       read_.reset();
     } else if (random_() % 10 == 0) {
       restart();
+    } else {
+      sub_queue_->page_out();
     }
   }
 
@@ -272,7 +276,7 @@ TEST_P(SubQueueByChance, HoldsExactlyWhatWasPushedAndNotSettledInOrderAcrossRest
 INSTANTIATE_TEST_SUITE_P(DurableOrNot, SubQueueByChance, testing::Bool());
 
 TEST(SubQueue, KeepsItsHeadInMemoryAndTheRestOnDisk) {
-  SubQueue sub_queue(Priority{0}, Durability::persistent);
+  SubQueue sub_queue(Priority{0}, Durability::persistent, memory);
   std::size_t bytes_max = 0;
   for (int i = 0; i < 1000; ++i) {
     auto message = make_message(true, 100);
@@ -286,8 +290,25 @@ TEST(SubQueue, KeepsItsHeadInMemoryAndTheRestOnDisk) {
   EXPECT_LT(bytes_max, 2 * window_bytes);
 }
 
+TEST(SubQueue, AHeadThatIsOnDiskAsAWholeCanBeLetGoOf) {
+  SubQueue sub_queue(Priority{0}, Durability::persistent, memory);
+  for (int i = 0; i < 2; ++i) {
+    auto message = make_message(true);
+    sub_queue.push(message, 1U << 20U);
+    sub_queue.row_sealed(*message);
+  }
+  sub_queue.sealed();
+  sub_queue.page_out();
+  EXPECT_NE(sub_queue.front(), nullptr) << "it is not committed";
+  sub_queue.committed(2);
+  sub_queue.page_out();
+  EXPECT_EQ(sub_queue.memory_bytes(), 0U);
+  EXPECT_EQ(sub_queue.ready_count(), 2U);
+  EXPECT_EQ(sub_queue.wanted_read(window_bytes), (storage::PositionRange{0, 2}));
+}
+
 TEST(SubQueue, GivenBackMessagesComeFirstAndInTheirOldOrder) {
-  SubQueue sub_queue(Priority{0}, Durability::none);
+  SubQueue sub_queue(Priority{0}, Durability::none, memory);
   for (int i = 0; i < 4; ++i) {
     sub_queue.push(make_message(false), window_bytes);
   }
@@ -304,7 +325,7 @@ TEST(SubQueue, GivenBackMessagesComeFirstAndInTheirOldOrder) {
 }
 
 TEST(SubQueue, AnAckedMessageInFrontOfAnUnackedOneIsOneRangeInTheRecord) {
-  SubQueue sub_queue(Priority{0}, Durability::persistent);
+  SubQueue sub_queue(Priority{0}, Durability::persistent, memory);
   for (int i = 0; i < 1000; ++i) {
     auto message = make_message(true);
     sub_queue.push(message, 1U << 20U);
@@ -327,7 +348,7 @@ TEST(SubQueue, AfterAnUncleanStopEverythingAConsumerMayHaveSeenIsRedelivered) {
   progress.stored_count = 2;
   progress.had_consumer = true;
   for (const bool clean_stop : {true, false}) {
-    SubQueue sub_queue(Priority{0}, Durability::persistent);
+    SubQueue sub_queue(Priority{0}, Durability::persistent, memory);
     sub_queue.restore(progress, clean_stop);
     ASSERT_TRUE(sub_queue.wanted_read(window_bytes));
     sub_queue.rows_read(sub_queue.read_started(),
@@ -341,9 +362,9 @@ TEST(SubQueue, WhatAnUncleanStopMadeRedeliveredIsSoAfterACleanOneToo) {
   progress.next_position = 2;
   progress.stored_count = 2;
   progress.had_consumer = true;
-  SubQueue after_crash(Priority{0}, Durability::persistent);
+  SubQueue after_crash(Priority{0}, Durability::persistent, memory);
   EXPECT_TRUE(after_crash.restore(progress, false));
-  SubQueue after_stop(Priority{0}, Durability::persistent);
+  SubQueue after_stop(Priority{0}, Durability::persistent, memory);
   EXPECT_FALSE(after_stop.restore(after_crash.progress(), true));
   after_stop.rows_read(after_stop.read_started(), {{0, false, make_message(true)}}, 1);
   EXPECT_TRUE(after_stop.front()->redelivered);
@@ -353,7 +374,7 @@ TEST(SubQueue, ARowThatIsMissingIsAReadFaultAndDoesNotHoldUpTheRest) {
   storage::SubQueueProgress progress;
   progress.next_position = 3;
   progress.stored_count = 3;
-  SubQueue sub_queue(Priority{0}, Durability::persistent);
+  SubQueue sub_queue(Priority{0}, Durability::persistent, memory);
   sub_queue.restore(progress, true);
   EXPECT_FALSE(sub_queue.rows_read(sub_queue.read_started(), {{2, false, make_message(true)}}, 3));
   EXPECT_EQ(sub_queue.ready_count(), 1U);
@@ -364,7 +385,7 @@ TEST(SubQueue, AChunkFromBeforeAPurgeIsThrownAway) {
   storage::SubQueueProgress progress;
   progress.next_position = 1;
   progress.stored_count = 1;
-  SubQueue sub_queue(Priority{0}, Durability::persistent);
+  SubQueue sub_queue(Priority{0}, Durability::persistent, memory);
   sub_queue.restore(progress, true);
   const auto generation = sub_queue.read_started();
   EXPECT_EQ(sub_queue.purge(), 1U);
