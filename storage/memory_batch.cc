@@ -16,6 +16,17 @@ void MemoryBatch::put_message(MessageKey key, std::span<const std::string_view> 
   needs_sync_ = true;
 }
 
+void MemoryBatch::put_body(std::span<const MessageKey> owners, std::string_view /*body*/) {
+  bodies_.emplace_back(owners.begin(), owners.end());
+}
+
+void MemoryBatch::put_message_with_body(MessageKey key, std::span<const std::string_view> payload,
+                                        MessageKey /*body_key*/, std::string_view body) {
+  std::vector<std::string_view> parts(payload.begin(), payload.end());
+  parts.push_back(body);
+  put_message(key, parts);
+}
+
 void MemoryBatch::put_transient_message(MessageKey key, std::span<const std::string_view> payload) {
   add_message(key, true, payload);
 }

@@ -43,6 +43,9 @@ class MemoryBatch final : public Batch {
   };
 
   void put_message(MessageKey key, std::span<const std::string_view> payload) override;
+  void put_body(std::span<const MessageKey> owners, std::string_view body) override;
+  void put_message_with_body(MessageKey key, std::span<const std::string_view> payload,
+                             MessageKey body_key, std::string_view body) override;
   void put_transient_message(MessageKey key, std::span<const std::string_view> payload) override;
   void put_progress(QueueId queue, const QueueProgress& progress) override;
   void note_transient_floor(QueueId queue, Priority priority, Position floor) override;
@@ -56,6 +59,9 @@ class MemoryBatch final : public Batch {
   [[nodiscard]] bool needs_sync() const override { return needs_sync_; }
 
   [[nodiscard]] std::span<const MessageRow> messages() const { return messages_; }
+
+  /// The owners of each body; the rows hold their bodies themselves.
+  [[nodiscard]] std::span<const std::vector<MessageKey>> bodies() const { return bodies_; }
 
   [[nodiscard]] std::span<const TransientFloor> transient_floors() const {
     return transient_floors_;
@@ -71,6 +77,7 @@ class MemoryBatch final : public Batch {
   void add_message(MessageKey key, bool transient, std::span<const std::string_view> payload);
 
   std::vector<MessageRow> messages_;
+  std::vector<std::vector<MessageKey>> bodies_;
   std::vector<TransientFloor> transient_floors_;
   std::vector<QueueChange> queues_;
   std::vector<TopologyChange> topology_;

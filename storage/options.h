@@ -19,6 +19,9 @@ struct StoreOptions {
   std::size_t message_write_buffer_bytes = std::size_t{24} << 20;
   int message_write_buffer_count = 3;
 
+  /// The same for bodies that several queues share.
+  std::size_t body_write_buffer_bytes = std::size_t{8} << 20;
+
   /// The same for transient rows, in the other instance.
   std::size_t transient_write_buffer_bytes = std::size_t{16} << 20;
 

@@ -190,6 +190,49 @@ std::optional<MessageKey> decode_message_key(std::string_view bytes) {
                     load_big_u64(bytes.data() + 9)};
 }
 
+std::optional<RowValue> decode_row_value(std::string_view bytes) {
+  if (bytes.empty()) {
+    return std::nullopt;
+  }
+  const char kind = bytes.front();
+  bytes.remove_prefix(1);
+  if (kind == whole_row) {
+    return RowValue{std::nullopt, bytes};
+  }
+  if (kind != row_with_shared_body || bytes.size() < message_key_bytes) {
+    return std::nullopt;
+  }
+  return RowValue{decode_message_key(bytes.substr(0, message_key_bytes)),
+                  bytes.substr(message_key_bytes)};
+}
+
+std::string encode_body_owners(std::span<const MessageKey> owners) {
+  LEPUS_ASSERT(!owners.empty(), "a body is somebody's");
+  std::string bytes;
+  append_varint(bytes, owners.size());
+  for (const MessageKey& owner : owners.subspan(1)) {
+    bytes.append(view_of(encode_message_key(owner)));
+  }
+  return bytes;
+}
+
+std::optional<BodyValue> decode_body_value(std::string_view bytes) {
+  RecordReader reader(bytes);
+  const std::uint64_t owners = reader.varint();
+  if (reader.failed() || owners == 0 || owners - 1 > reader.rest_bytes() / message_key_bytes) {
+    return std::nullopt;
+  }
+  bytes.remove_prefix(bytes.size() - reader.rest_bytes());
+  BodyValue value;
+  value.other_owners.reserve(owners - 1);
+  for (std::uint64_t i = 1; i < owners; ++i) {
+    value.other_owners.push_back(*decode_message_key(bytes.substr(0, message_key_bytes)));
+    bytes.remove_prefix(message_key_bytes);
+  }
+  value.body = bytes;
+  return value;
+}
+
 NumberBytes encode_number(std::uint64_t number) {
   NumberBytes bytes;
   store_big_u64(bytes.data(), number);

@@ -3,8 +3,10 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/base/result.h"
 #include "storage/types.h"
@@ -21,6 +23,7 @@ inline constexpr std::uint32_t format_version = 1;
 /// Names of the column families. The default one holds the meta records.
 inline constexpr const char* topology_family_name = "topology";
 inline constexpr const char* messages_family_name = "messages";
+inline constexpr const char* bodies_family_name = "bodies";
 inline constexpr const char* progress_family_name = "progress";
 inline constexpr const char* deleted_queues_family_name = "deleted_queues";
 
@@ -36,6 +39,32 @@ using MessageKeyBytes = std::array<char, message_key_bytes>;
 
 /// Nothing unless it has the length of a message key.
 [[nodiscard]] std::optional<MessageKey> decode_message_key(std::string_view bytes);
+
+/// The value of a message row: one of these bytes; where the body is shared, its message key; the
+/// payload.
+inline constexpr char whole_row = 0;
+inline constexpr char row_with_shared_body = 1;
+
+struct RowValue {
+  std::optional<MessageKey> body_key;
+  std::string_view payload;
+};
+
+/// Nothing if the bytes are no such value.
+[[nodiscard]] std::optional<RowValue> decode_row_value(std::string_view bytes);
+
+/// The value of a shared body (its key is its first owner's): the number of all owners as varint,
+/// the message keys of the others, the body.
+struct BodyValue {
+  std::vector<MessageKey> other_owners;
+  std::string_view body;
+};
+
+/// What goes before the body.
+[[nodiscard]] std::string encode_body_owners(std::span<const MessageKey> owners);
+
+/// Nothing if the bytes are no such value.
+[[nodiscard]] std::optional<BodyValue> decode_body_value(std::string_view bytes);
 
 /// A u64, big endian: keys of progress records and deleted queues, values of meta records.
 using NumberBytes = std::array<char, 8>;

@@ -276,7 +276,7 @@ void RocksdbBackend::fail_for_good(const rocksdb::Status& status) {
 }
 
 ReadOutcome RocksdbBackend::read(const ReadRequest& request, const RowVisitor& visit) {
-  return read_rows(*durable_, *transient_, request, visit);
+  return read_rows(*durable_, *transient_, *durable_dead_, request, visit);
 }
 
 void RocksdbBackend::close() {

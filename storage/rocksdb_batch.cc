@@ -21,27 +21,43 @@ void check(const rocksdb::Status& status) {
   LEPUS_ASSERT(status.ok(), "adding to a write batch fails only beyond 4 GiB");
 }
 
+/// @param prefix  what goes before the payload
 void put_row(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, const MessageKey& key,
-             std::span<const std::string_view> payload) {
+             std::string_view prefix, std::span<const std::string_view> payload) {
   constexpr std::size_t usual_parts_max = 8;
   std::array<rocksdb::Slice, usual_parts_max> usual_parts;
   std::vector<rocksdb::Slice> many_parts;
   rocksdb::Slice* parts = usual_parts.data();
-  if (payload.size() > usual_parts_max) {
-    many_parts.resize(payload.size());
+  if (payload.size() + 1 > usual_parts_max) {
+    many_parts.resize(payload.size() + 1);
     parts = many_parts.data();
   }
-  std::ranges::transform(payload, parts, slice_of);
+  parts[0] = slice_of(prefix);
+  std::ranges::transform(payload, parts + 1, slice_of);
   const MessageKeyBytes key_bytes = encode_message_key(key);
   const rocksdb::Slice key_slice = slice_of(view_of(key_bytes));
   check(batch.Put(family, rocksdb::SliceParts(&key_slice, 1),
-                  rocksdb::SliceParts(parts, static_cast<int>(payload.size()))));
+                  rocksdb::SliceParts(parts, static_cast<int>(payload.size() + 1))));
 }
+
+constexpr std::string_view whole_row_prefix{&whole_row, 1};
 
 }  // namespace
 
 void RocksdbBatch::put_message(MessageKey key, std::span<const std::string_view> payload) {
-  put_row(durable_, durable_families_.messages, key, payload);
+  put_row(durable_, durable_families_.messages, key, whole_row_prefix, payload);
+}
+
+void RocksdbBatch::put_body(std::span<const MessageKey> owners, std::string_view body) {
+  const std::string before_body = encode_body_owners(owners);
+  put_row(durable_, durable_families_.bodies, owners.front(), before_body, {&body, 1});
+}
+
+void RocksdbBatch::put_message_with_body(MessageKey key, std::span<const std::string_view> payload,
+                                         MessageKey body_key, std::string_view /*body*/) {
+  std::string prefix(1, row_with_shared_body);
+  prefix.append(view_of(encode_message_key(body_key)));
+  put_row(durable_, durable_families_.messages, key, prefix, payload);
 }
 
 void RocksdbBatch::put_transient_message(MessageKey key,
@@ -49,7 +65,7 @@ void RocksdbBatch::put_transient_message(MessageKey key,
   if (transient_ == nullptr) {
     transient_ = std::make_unique<rocksdb::WriteBatch>();
   }
-  put_row(*transient_, transient_family_, key, payload);
+  put_row(*transient_, transient_family_, key, whole_row_prefix, payload);
 }
 
 void RocksdbBatch::put_progress(QueueId queue, const QueueProgress& progress) {

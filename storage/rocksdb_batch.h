@@ -28,6 +28,9 @@ class RocksdbBatch final : public Batch {
       : durable_families_(durable), transient_family_(transient) {}
 
   void put_message(MessageKey key, std::span<const std::string_view> payload) override;
+  void put_body(std::span<const MessageKey> owners, std::string_view body) override;
+  void put_message_with_body(MessageKey key, std::span<const std::string_view> payload,
+                             MessageKey body_key, std::string_view body) override;
   void put_transient_message(MessageKey key, std::span<const std::string_view> payload) override;
   void put_progress(QueueId queue, const QueueProgress& progress) override;
   void note_transient_floor(QueueId queue, Priority priority, Position floor) override;

@@ -125,7 +125,8 @@ rocksdb::ColumnFamilyOptions message_family_options(const RocksdbSetup& setup,
   options.memtable_insert_with_hint_prefix_extractor.reset(
       rocksdb::NewFixedPrefixTransform(sub_queue_bytes));
   options.sst_partitioner_factory = std::make_shared<RocksdbPartitionerFactory>();
-  options.compaction_filter_factory = std::make_shared<RocksdbFilterFactory>(std::move(dead_rows));
+  options.compaction_filter_factory =
+      std::make_shared<RocksdbFilterFactory<RocksdbFilter>>(std::move(dead_rows));
   options.table_properties_collector_factories.push_back(
       std::make_shared<RocksdbTableRowsCollectorFactory>());
   return options;
@@ -149,12 +150,21 @@ Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_durable(
   constexpr std::size_t mib = std::size_t{1} << 20;
   const rocksdb::ColumnFamilyOptions small_options = record_family_options(setup, mib);
   rocksdb::ColumnFamilyOptions message_options =
-      message_family_options(setup, setup.options.message_write_buffer_bytes, std::move(dead_rows));
+      message_family_options(setup, setup.options.message_write_buffer_bytes, dead_rows);
   message_options.disable_auto_compactions = true;
+  rocksdb::ColumnFamilyOptions body_options =
+      record_family_options(setup, setup.options.body_write_buffer_bytes);
+  body_options.target_file_size_base = setup.options.table_bytes;
+  body_options.disable_auto_compactions = true;
+  body_options.compaction_filter_factory =
+      std::make_shared<RocksdbFilterFactory<RocksdbBodyFilter>>(std::move(dead_rows));
+  body_options.table_properties_collector_factories.push_back(
+      std::make_shared<RocksdbBodyOwnersCollectorFactory>());
   const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{
       {rocksdb::kDefaultColumnFamilyName, small_options},
       {topology_family_name, record_family_options(setup, 4 * mib)},
       {messages_family_name, message_options},
+      {bodies_family_name, body_options},
       {progress_family_name, record_family_options(setup, 8 * mib)},
       {deleted_queues_family_name, small_options},
   };
@@ -169,7 +179,7 @@ Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_durable(
     return open_failure(path, status);
   }
   std::unique_ptr<RocksdbDatabase> database(new RocksdbDatabase(db, handles));
-  database->families_ = {handles[0], handles[1], handles[2], handles[3], handles[4]};
+  database->families_ = {handles[0], handles[1], handles[2], handles[3], handles[4], handles[5]};
   return database;
 }
 
@@ -202,7 +212,11 @@ RocksdbDatabase::~RocksdbDatabase() {
 }
 
 rocksdb::Status RocksdbDatabase::start_compactions() {
-  return db_->EnableAutoCompaction({families_.messages});
+  std::vector<rocksdb::ColumnFamilyHandle*> families{families_.messages};
+  if (families_.bodies != nullptr) {
+    families.push_back(families_.bodies);
+  }
+  return db_->EnableAutoCompaction(families);
 }
 
 }  // namespace lepus::storage

@@ -18,6 +18,7 @@ struct RocksdbFamilies {
   rocksdb::ColumnFamilyHandle* meta = nullptr;
   rocksdb::ColumnFamilyHandle* topology = nullptr;
   rocksdb::ColumnFamilyHandle* messages = nullptr;
+  rocksdb::ColumnFamilyHandle* bodies = nullptr;
   rocksdb::ColumnFamilyHandle* progress = nullptr;
   rocksdb::ColumnFamilyHandle* deleted_queues = nullptr;
 };

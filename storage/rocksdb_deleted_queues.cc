@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "storage/record_format.h"
+#include "storage/rocksdb_table_rows.h"
 
 namespace lepus::storage {
 
@@ -27,10 +28,32 @@ rocksdb::Status remove_queues_with_rows(const RocksdbDatabase& database,
   return iterator->status();
 }
 
-rocksdb::Status flush_messages(const RocksdbDatabase& database) {
+/// Removes those queues from the list that may own a shared body: the tables' properties tell, and
+/// where runs were joined they tell too much.
+rocksdb::Status remove_queues_with_bodies(const RocksdbDatabase& durable,
+                                          std::vector<QueueId>& queues) {
+  rocksdb::TablePropertiesCollection tables;
+  const rocksdb::Status status =
+      durable.db().GetPropertiesOfAllTables(durable.families().bodies, &tables);
+  for (const auto& [path, table] : tables) {
+    const auto& properties = table->user_collected_properties;
+    const auto runs = properties.find(table_rows_property);
+    if (runs == properties.end()) {
+      return rocksdb::Status::Corruption("a table of bodies that does not name their owners");
+    }
+    for (const TableRun& run : decode_table_runs(runs->second)) {
+      std::erase_if(queues, [&run](QueueId queue) {
+        return run.first_queue <= queue && queue <= run.last_queue;
+      });
+    }
+  }
+  return status;
+}
+
+rocksdb::Status flush(const RocksdbDatabase& database, rocksdb::ColumnFamilyHandle* family) {
   rocksdb::FlushOptions options;
   options.wait = true;
-  return database.db().Flush(options, database.families().messages);
+  return database.db().Flush(options, family);
 }
 
 }  // namespace
@@ -54,13 +77,20 @@ rocksdb::Status RocksdbDeletedQueues::check(bool now) {
   }
   std::ranges::sort(without_rows);
   for (const RocksdbDatabase* database : {&durable_, &transient_}) {
-    rocksdb::Status status = flush_messages(*database);
+    rocksdb::Status status = flush(*database, database->families().messages);
     if (status.ok()) {
       status = remove_queues_with_rows(*database, without_rows);
     }
     if (!status.ok()) {
       return status;
     }
+  }
+  rocksdb::Status status = flush(durable_, durable_.families().bodies);
+  if (status.ok()) {
+    status = remove_queues_with_bodies(durable_, without_rows);
+  }
+  if (!status.ok()) {
+    return status;
   }
   std::lock_guard lock(mutex_);
   std::erase_if(queues_,

@@ -1,5 +1,6 @@
 #include "storage/rocksdb_filter.h"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -34,15 +35,34 @@ rocksdb::CompactionFilter::Decision RocksdbFilter::FilterV2(
   return Decision::kRemoveAndSkipUntil;
 }
 
-bool RocksdbFilterFactory::ShouldFilterTableFileCreation(
-    rocksdb::TableFileCreationReason reason) const {
-  return reason == rocksdb::TableFileCreationReason::kFlush ||
-         reason == rocksdb::TableFileCreationReason::kCompaction;
+namespace {
+
+bool is_dead(const MessageKey& owner, const DeadRows& dead_rows) {
+  const std::shared_ptr<const DeadQueue> dead = dead_rows.find(owner.queue);
+  return dead != nullptr && dead_until(*dead, owner).has_value();
 }
 
-std::unique_ptr<rocksdb::CompactionFilter> RocksdbFilterFactory::CreateCompactionFilter(
-    const rocksdb::CompactionFilter::Context& /*context*/) {
-  return dead_rows_->dropping() ? std::make_unique<RocksdbFilter>(*dead_rows_) : nullptr;
+}  // namespace
+
+rocksdb::CompactionFilter::Decision RocksdbBodyFilter::FilterV2(
+    int /*level*/, const rocksdb::Slice& key, ValueType value_type,
+    const rocksdb::Slice& existing_value, std::string* /*new_value*/,
+    std::string* skip_until) const {
+  const std::optional<MessageKey> first =
+      decode_message_key(std::string_view(key.data(), key.size()));
+  if (!first || value_type != ValueType::kValue || !is_dead(*first, dead_rows_)) {
+    return Decision::kKeep;
+  }
+  const std::optional<BodyValue> value =
+      decode_body_value(std::string_view(existing_value.data(), existing_value.size()));
+  if (!value || !std::ranges::all_of(value->other_owners, [this](const MessageKey& owner) {
+        return is_dead(owner, dead_rows_);
+      })) {
+    return Decision::kKeep;
+  }
+  const MessageKey next{first->queue, first->priority, first->position + 1};
+  skip_until->assign(view_of(encode_message_key(next)));
+  return Decision::kRemoveAndSkipUntil;
 }
 
 }  // namespace lepus::storage

@@ -31,7 +31,23 @@ class RocksdbFilter final : public rocksdb::CompactionFilter {
   mutable std::shared_ptr<const DeadQueue> dead_;
 };
 
-/// Makes the filters of one database.
+/// Drops shared bodies all of whose owners are dead.
+class RocksdbBodyFilter final : public rocksdb::CompactionFilter {
+ public:
+  explicit RocksdbBodyFilter(const DeadRows& dead_rows) : dead_rows_(dead_rows) {}
+
+  [[nodiscard]] Decision FilterV2(int level, const rocksdb::Slice& key, ValueType value_type,
+                                  const rocksdb::Slice& existing_value, std::string* new_value,
+                                  std::string* skip_until) const override;
+
+  [[nodiscard]] const char* Name() const override { return "lepus.dead_bodies"; }
+
+ private:
+  const DeadRows& dead_rows_;
+};
+
+/// Makes the filters of one family of a database.
+template <typename Filter>
 class RocksdbFilterFactory final : public rocksdb::CompactionFilterFactory {
  public:
   explicit RocksdbFilterFactory(std::shared_ptr<const DeadRows> dead_rows)
@@ -40,11 +56,16 @@ class RocksdbFilterFactory final : public rocksdb::CompactionFilterFactory {
   /// Not while a database replays its log in Open: nothing has been loaded then, so that nothing is
   /// known to be dead.
   [[nodiscard]] bool ShouldFilterTableFileCreation(
-      rocksdb::TableFileCreationReason reason) const override;
+      rocksdb::TableFileCreationReason reason) const override {
+    return reason == rocksdb::TableFileCreationReason::kFlush ||
+           reason == rocksdb::TableFileCreationReason::kCompaction;
+  }
 
   /// None before recovery has finished.
   [[nodiscard]] std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
-      const rocksdb::CompactionFilter::Context& context) override;
+      const rocksdb::CompactionFilter::Context& /*context*/) override {
+    return dead_rows_->dropping() ? std::make_unique<Filter>(*dead_rows_) : nullptr;
+  }
 
   [[nodiscard]] const char* Name() const override { return "lepus.dead_rows"; }
 

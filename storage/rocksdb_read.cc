@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "storage/read_limit.h"
@@ -35,7 +37,7 @@ class RowCursor {
 
   [[nodiscard]] Position position() const { return position_; }
 
-  [[nodiscard]] std::string_view payload() const {
+  [[nodiscard]] std::string_view value() const {
     return {iterator_->value().data(), iterator_->value().size()};
   }
 
@@ -84,8 +86,64 @@ class RowCursor {
 
 }  // namespace
 
+namespace {
+
+/// Puts together what a row and its shared body hold.
+class PayloadReader {
+ public:
+  PayloadReader(const RocksdbDatabase& durable, const DeadRows& dead_rows)
+      : durable_(durable), dead_rows_(dead_rows) {}
+
+  /// Valid until the next call. Nothing: the row is settled and its body dropped, or status() tells
+  /// what is wrong.
+  std::optional<std::string_view> read(const MessageKey& key, std::string_view value) {
+    const std::optional<RowValue> row = decode_row_value(value);
+    if (!row) {
+      status_ = rocksdb::Status::Corruption("a message row that is none");
+      return std::nullopt;
+    }
+    return row->body_key ? with_body(key, *row) : row->payload;
+  }
+
+  [[nodiscard]] const rocksdb::Status& status() const { return status_; }
+
+ private:
+  std::optional<std::string_view> with_body(const MessageKey& key, const RowValue& row) {
+    const MessageKeyBytes body_key = encode_message_key(*row.body_key);
+    const rocksdb::Status found = durable_.db().Get(
+        {}, durable_.families().bodies, rocksdb::Slice(body_key.data(), body_key.size()), &stored_);
+    if (found.IsNotFound() && is_settled(key)) {
+      return std::nullopt;
+    }
+    const std::optional<BodyValue> body = found.ok() ? decode_body_value(stored_) : std::nullopt;
+    if (!body) {
+      status_ = found.ok() || found.IsNotFound()
+                    ? rocksdb::Status::Corruption("the body of a message row is missing")
+                    : found;
+      return std::nullopt;
+    }
+    joined_.assign(row.payload);
+    joined_.append(body->body);
+    return joined_;
+  }
+
+  [[nodiscard]] bool is_settled(const MessageKey& key) const {
+    const std::shared_ptr<const DeadQueue> dead = dead_rows_.find(key.queue);
+    return dead != nullptr && dead_until(*dead, key).has_value();
+  }
+
+  const RocksdbDatabase& durable_;
+  const DeadRows& dead_rows_;
+  rocksdb::Status status_;
+  std::string stored_;
+  std::string joined_;
+};
+
+}  // namespace
+
 ReadOutcome read_rows(const RocksdbDatabase& durable, const RocksdbDatabase& transient,
-                      const ReadRequest& request, const RowVisitor& visit) {
+                      const DeadRows& durable_dead, const ReadRequest& request,
+                      const RowVisitor& visit) {
   ReadOutcome outcome;
   outcome.covered_below = request.positions.begin;
   if (request.positions.end <= request.positions.begin) {
@@ -93,6 +151,7 @@ ReadOutcome read_rows(const RocksdbDatabase& durable, const RocksdbDatabase& tra
   }
   RowCursor durable_rows(durable, request);
   RowCursor transient_rows(transient, request);
+  PayloadReader payloads(durable, durable_dead);
   ReadLimit limit(request);
   while (durable_rows.at_row() || transient_rows.at_row()) {
     // A cursor without a row may have met a fault: then nothing beyond it may be passed on.
@@ -103,10 +162,18 @@ ReadOutcome read_rows(const RocksdbDatabase& durable, const RocksdbDatabase& tra
         !durable_rows.at_row() ||
         (transient_rows.at_row() && transient_rows.position() < durable_rows.position());
     RowCursor& rows = take_transient ? transient_rows : durable_rows;
-    const std::string_view payload = rows.payload();
-    visit(rows.position(), take_transient, payload);
+    const std::optional<std::string_view> payload =
+        payloads.read({request.queue, request.priority, rows.position()}, rows.value());
+    if (!payloads.status().ok()) {
+      outcome.failed = true;
+      outcome.error = payloads.status().ToString();
+      return outcome;
+    }
+    if (payload) {
+      visit(rows.position(), take_transient, *payload);
+    }
     outcome.covered_below = rows.position() + 1;
-    if (limit.reached_after(payload.size())) {
+    if (payload && limit.reached_after(payload->size())) {
       return outcome;
     }
     rows.next();

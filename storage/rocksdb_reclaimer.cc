@@ -23,7 +23,7 @@ std::uint64_t file_number_of(const std::string& path) {
 
 rocksdb::Status RocksdbTableReclaimer::run(const std::atomic<bool>& stopping) {
   rocksdb::ColumnFamilyMetaData metadata;
-  database_.db().GetColumnFamilyMetaData(database_.families().messages, &metadata);
+  database_.db().GetColumnFamilyMetaData(family_, &metadata);
   rocksdb::Status status = load_new_tables(metadata);
   if (!status.ok()) {
     return status;
@@ -51,8 +51,8 @@ rocksdb::Status RocksdbTableReclaimer::load_new_tables(
       }
       const rocksdb::Range range(file.smallestkey, file.largestkey);
       rocksdb::TablePropertiesCollection properties;
-      const rocksdb::Status status = database_.db().GetPropertiesOfTablesInRange(
-          database_.families().messages, &range, 1, &properties);
+      const rocksdb::Status status =
+          database_.db().GetPropertiesOfTablesInRange(family_, &range, 1, &properties);
       if (!status.ok()) {
         return status;
       }
@@ -100,8 +100,8 @@ rocksdb::Status RocksdbTableReclaimer::rewrite(const Candidate& candidate) {
   // there.
   const int output_level = std::max(candidate.level, 1);
   std::vector<std::string> outputs;
-  const rocksdb::Status status = database_.db().CompactFiles(
-      options, database_.families().messages, {candidate.name}, output_level, -1, &outputs);
+  const rocksdb::Status status =
+      database_.db().CompactFiles(options, family_, {candidate.name}, output_level, -1, &outputs);
   if (!status.ok()) {
     // The table has gone or is being compacted by now, or the database is closing: all the same to
     // us.
@@ -112,7 +112,7 @@ rocksdb::Status RocksdbTableReclaimer::rewrite(const Candidate& candidate) {
   }
   tables_.erase(candidate.number);
   rocksdb::ColumnFamilyMetaData metadata;
-  database_.db().GetColumnFamilyMetaData(database_.families().messages, &metadata);
+  database_.db().GetColumnFamilyMetaData(family_, &metadata);
   const rocksdb::Status loaded = load_new_tables(metadata);
   for (const std::string& output : outputs) {
     auto table = tables_.find(file_number_of(output));
@@ -135,8 +135,10 @@ RocksdbReclaimer::RocksdbReclaimer(Instance durable, Instance transient,
                                    RocksdbDeletedQueues& deleted_queues, LogSink log)
     : durable_(std::move(durable)),
       transient_(std::move(transient)),
-      durable_tables_(durable_.database, durable_.dead_rows),
-      transient_tables_(transient_.database, transient_.dead_rows),
+      durable_tables_(durable_.database, durable_.database.families().messages, durable_.dead_rows),
+      body_tables_(durable_.database, durable_.database.families().bodies, durable_.dead_rows),
+      transient_tables_(transient_.database, transient_.database.families().messages,
+                        transient_.dead_rows),
       deleted_queues_(deleted_queues),
       log_(std::move(log)) {}
 
@@ -165,6 +167,9 @@ void RocksdbReclaimer::stop() {
 
 void RocksdbReclaimer::run_once() {
   rocksdb::Status status = durable_tables_.run(stopping_);
+  if (status.ok()) {
+    status = body_tables_.run(stopping_);
+  }
   if (status.ok()) {
     status = transient_tables_.run(stopping_);
   }

@@ -29,8 +29,9 @@ namespace lepus::storage {
 /// comes soon.
 class RocksdbTableReclaimer {
  public:
-  RocksdbTableReclaimer(const RocksdbDatabase& database, std::shared_ptr<const DeadRows> dead_rows)
-      : database_(database), dead_rows_(std::move(dead_rows)) {}
+  RocksdbTableReclaimer(const RocksdbDatabase& database, rocksdb::ColumnFamilyHandle* family,
+                        std::shared_ptr<const DeadRows> dead_rows)
+      : database_(database), family_(family), dead_rows_(std::move(dead_rows)) {}
 
   /// One look at all tables; rewrites what is worth it. Ends early when `stopping` turns true.
   [[nodiscard]] rocksdb::Status run(const std::atomic<bool>& stopping);
@@ -56,6 +57,7 @@ class RocksdbTableReclaimer {
   [[nodiscard]] std::uint64_t dead_bytes(const Table& table) const;
 
   const RocksdbDatabase& database_;
+  rocksdb::ColumnFamilyHandle* const family_;
   const std::shared_ptr<const DeadRows> dead_rows_;
   std::unordered_map<std::uint64_t, Table> tables_;  ///< by file number
 };
@@ -90,6 +92,7 @@ class RocksdbReclaimer {
   const Instance durable_;
   const Instance transient_;
   RocksdbTableReclaimer durable_tables_;
+  RocksdbTableReclaimer body_tables_;
   RocksdbTableReclaimer transient_tables_;
   RocksdbDeletedQueues& deleted_queues_;
   const LogSink log_;

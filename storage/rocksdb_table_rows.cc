@@ -167,6 +167,55 @@ void RocksdbTableRowsCollector::join_pairs() {
   rows_per_joined_run_ = std::max<std::uint64_t>(1, rows / kept);
 }
 
+rocksdb::Status RocksdbBodyOwnersCollector::AddUserKey(const rocksdb::Slice& key,
+                                                       const rocksdb::Slice& value,
+                                                       rocksdb::EntryType /*type*/,
+                                                       rocksdb::SequenceNumber /*sequence*/,
+                                                       std::uint64_t /*file_size*/) {
+  const auto first = decode_message_key(std::string_view(key.data(), key.size()));
+  const auto body = decode_body_value(std::string_view(value.data(), value.size()));
+  if (first && body) {
+    const std::uint64_t share_bytes = (key.size() + value.size()) / (body->other_owners.size() + 1);
+    add(*first, share_bytes);
+    for (const MessageKey& owner : body->other_owners) {
+      add(owner, share_bytes);
+    }
+  }
+  return rocksdb::Status::OK();
+}
+
+void RocksdbBodyOwnersCollector::add(const MessageKey& owner, std::uint64_t bytes) {
+  auto [found, is_new] = runs_.try_emplace({owner.queue, owner.priority});
+  TableRun& run = found->second;
+  if (is_new) {
+    run = {owner.queue,    owner.priority, owner.queue,
+           owner.priority, owner.position, owner.position};
+  }
+  run.first_position = std::min(run.first_position, owner.position);
+  run.last_position = std::max(run.last_position, owner.position);
+  run.rows += 1;
+  run.bytes += bytes;
+}
+
+rocksdb::Status RocksdbBodyOwnersCollector::Finish(rocksdb::UserCollectedProperties* properties) {
+  std::vector<TableRun> runs;
+  const std::size_t joined = runs_.size() / table_runs_max + 1;
+  std::size_t index = 0;
+  for (const auto& [sub_queue, run] : runs_) {
+    if (index++ % joined == 0) {
+      runs.push_back(run);
+    } else {
+      join(runs.back(), run);
+    }
+  }
+  properties->insert_or_assign(table_rows_property, encode_table_runs(runs));
+  return rocksdb::Status::OK();
+}
+
+rocksdb::UserCollectedProperties RocksdbBodyOwnersCollector::GetReadableProperties() const {
+  return {{table_rows_property, std::to_string(runs_.size()) + " sub-queues"}};
+}
+
 rocksdb::Status RocksdbTableRowsCollector::Finish(rocksdb::UserCollectedProperties* properties) {
   properties->insert_or_assign(table_rows_property, encode_table_runs(runs_));
   return rocksdb::Status::OK();

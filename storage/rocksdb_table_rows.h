@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rocksdb/table_properties.h>
@@ -59,6 +61,34 @@ class RocksdbTableRowsCollector final : public rocksdb::TablePropertiesCollector
 
   std::vector<TableRun> runs_;
   std::uint64_t rows_per_joined_run_ = 0;  ///< above 0, small neighbours share a run
+};
+
+/// Notes whose bodies a table of shared bodies gets: each owner has an equal share of the bytes.
+class RocksdbBodyOwnersCollector final : public rocksdb::TablePropertiesCollector {
+ public:
+  rocksdb::Status AddUserKey(const rocksdb::Slice& key, const rocksdb::Slice& value,
+                             rocksdb::EntryType type, rocksdb::SequenceNumber sequence,
+                             std::uint64_t file_size) override;
+  rocksdb::Status Finish(rocksdb::UserCollectedProperties* properties) override;
+
+  [[nodiscard]] rocksdb::UserCollectedProperties GetReadableProperties() const override;
+
+  [[nodiscard]] const char* Name() const override { return table_rows_property; }
+
+ private:
+  void add(const MessageKey& owner, std::uint64_t bytes);
+
+  std::map<std::pair<QueueId, Priority>, TableRun> runs_;
+};
+
+class RocksdbBodyOwnersCollectorFactory final : public rocksdb::TablePropertiesCollectorFactory {
+ public:
+  rocksdb::TablePropertiesCollector* CreateTablePropertiesCollector(
+      rocksdb::TablePropertiesCollectorFactory::Context /*context*/) override {
+    return new RocksdbBodyOwnersCollector();  // RocksDB takes it over.
+  }
+
+  [[nodiscard]] const char* Name() const override { return table_rows_property; }
 };
 
 class RocksdbTableRowsCollectorFactory final : public rocksdb::TablePropertiesCollectorFactory {

@@ -26,6 +26,17 @@ class Batch {
   /// A message row. The payload is the parts in a row; storage does not look into it.
   virtual void put_message(MessageKey key, std::span<const std::string_view> payload) = 0;
 
+  /// A body that several rows of the same append have in common: stored once, and dropped when all
+  /// its owners are settled. Its owners' rows are put by put_message_with_body, in whatever
+  /// batches.
+  /// @param owners  at least one; their first is the body's key
+  virtual void put_body(std::span<const MessageKey> owners, std::string_view body) = 0;
+
+  /// A message row whose payload goes on with the body of that key, which is part of the same
+  /// append.
+  virtual void put_message_with_body(MessageKey key, std::span<const std::string_view> payload,
+                                     MessageKey body_key, std::string_view body) = 0;
+
   /// A transient message that left memory: kept beside the durable rows, forgotten at the next
   /// start.
   virtual void put_transient_message(MessageKey key, std::span<const std::string_view> payload) = 0;

@@ -48,6 +48,8 @@ struct MessageKey {
   QueueId queue{};
   Priority priority = 0;
   Position position = 0;
+
+  bool operator==(const MessageKey&) const = default;
 };
 
 /// The state of one (queue, priority) as of a batch: absolute, so that the newest record alone

@@ -34,6 +34,9 @@ inline constexpr std::size_t pending_bytes_relieved = std::size_t{8} << 20U;
 /// A batch of this size is not kept waiting for company.
 inline constexpr std::size_t pending_bytes_sealed_at_once = std::size_t{1} << 20U;
 
+/// Larger bodies that go to several durable queues of a shard are stored once.
+inline constexpr std::size_t shared_body_bytes_min = 4096;
+
 /// Rows that no publisher waits for may wait this long for company; records of acks this long.
 inline constexpr std::int64_t row_wait_ms_max = 200;
 inline constexpr std::int64_t progress_wait_ms_max = 1000;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <new>
 
 #include "broker/base/assert.h"
@@ -14,24 +13,33 @@ namespace {
 constexpr std::uint8_t stored_version = 1;
 constexpr std::uint8_t flag_persistent = 1;
 constexpr std::uint8_t flag_expiration = 2;
+constexpr std::uint8_t flag_priority = 4;
 
-/// The fixed part of a stored row: plain little-endian fields in this order, without padding.
-struct StoredHeader {
-  std::uint8_t version;
-  std::uint8_t flags;
-  std::uint8_t priority;
-  std::uint8_t exchange_bytes;
-  std::uint8_t routing_key_bytes;
-  std::uint8_t reserved[3];
-  std::uint32_t properties_bytes;
-  std::uint32_t reserved_2;
-  std::uint64_t body_bytes;
-  std::uint64_t expiration_ms;
-  std::int64_t published_ms;
-};
+/// Bytes that every stored header has: version, flags, length of the exchange, of the routing key.
+constexpr std::size_t fixed_header_bytes = 4;
 
-static_assert(sizeof(StoredHeader) == 40);
-static_assert(sizeof(StoredHeader) <= Message::stored_header_bytes_max);
+/// Seven bits a byte, the low ones first; the high bit says that more follow.
+char* put_varint(char* to, std::uint64_t number) {
+  for (; number >= 0x80; number >>= 7) {
+    *to++ = static_cast<char>(number | 0x80);
+  }
+  *to++ = static_cast<char>(number);
+  return to;
+}
+
+/// @return false when the bytes end too early or the number has more than 64 bits.
+bool take_varint(std::string_view& from, std::uint64_t& number) {
+  number = 0;
+  for (unsigned shift = 0; shift < 64 && !from.empty(); shift += 7) {
+    const auto byte = static_cast<std::uint8_t>(from.front());
+    from.remove_prefix(1);
+    number |= std::uint64_t{byte & 0x7fU} << shift;
+    if (byte < 0x80) {
+      return true;
+    }
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -70,47 +78,59 @@ void Message::append_body(std::string_view bytes) {
 }
 
 std::string_view Message::stored_header(char* buffer) const {
-  StoredHeader header{};
-  header.version = stored_version;
-  header.flags = static_cast<std::uint8_t>((traits_.persistent ? flag_persistent : 0) |
-                                           (traits_.has_expiration ? flag_expiration : 0));
-  header.priority = traits_.priority;
-  header.exchange_bytes = exchange_bytes_;
-  header.routing_key_bytes = routing_key_bytes_;
-  header.properties_bytes = properties_bytes_;
-  header.body_bytes = body_bytes_;
-  header.expiration_ms = traits_.expiration_ms;
-  header.published_ms = traits_.published_ms;
-  std::memcpy(buffer, &header, sizeof header);
-  return {buffer, sizeof header};
+  char* to = buffer;
+  *to++ = static_cast<char>(stored_version);
+  *to++ = static_cast<char>((traits_.persistent ? flag_persistent : 0) |
+                            (traits_.has_expiration ? flag_expiration : 0) |
+                            (traits_.priority != 0 ? flag_priority : 0));
+  *to++ = static_cast<char>(exchange_bytes_);
+  *to++ = static_cast<char>(routing_key_bytes_);
+  to = put_varint(to, properties_bytes_);
+  to = put_varint(to, static_cast<std::uint64_t>(traits_.published_ms));
+  if (traits_.has_expiration) {
+    to = put_varint(to, traits_.expiration_ms);
+  }
+  if (traits_.priority != 0) {
+    *to++ = static_cast<char>(traits_.priority);
+  }
+  return {buffer, static_cast<std::size_t>(to - buffer)};
 }
 
 Result<MessagePtr> Message::from_stored(std::string_view row) {
-  StoredHeader header{};
-  if (row.size() < sizeof header) {
+  if (row.size() < fixed_header_bytes) {
     return fail("message row shorter than its header");
   }
-  std::memcpy(&header, row.data(), sizeof header);
-  row.remove_prefix(sizeof header);
-  if (header.version != stored_version) {
-    return fail("message row of unknown version " + std::to_string(header.version));
+  if (static_cast<std::uint8_t>(row[0]) != stored_version) {
+    return fail("message row of unknown version " +
+                std::to_string(static_cast<std::uint8_t>(row[0])));
   }
-  const std::size_t before_body =
-      std::size_t{header.exchange_bytes} + header.routing_key_bytes + header.properties_bytes;
-  if (before_body > row.size() || header.body_bytes != row.size() - before_body) {
+  const auto flags = static_cast<std::uint8_t>(row[1]);
+  const auto exchange_bytes = static_cast<std::uint8_t>(row[2]);
+  const auto routing_key_bytes = static_cast<std::uint8_t>(row[3]);
+  row.remove_prefix(fixed_header_bytes);
+  Traits traits;
+  traits.persistent = (flags & flag_persistent) != 0;
+  traits.has_expiration = (flags & flag_expiration) != 0;
+  std::uint64_t properties_bytes = 0;
+  std::uint64_t published_ms = 0;
+  bool is_complete = take_varint(row, properties_bytes) && take_varint(row, published_ms) &&
+                     (!traits.has_expiration || take_varint(row, traits.expiration_ms));
+  if (is_complete && (flags & flag_priority) != 0) {
+    is_complete = !row.empty();
+    traits.priority = is_complete ? static_cast<std::uint8_t>(row.front()) : 0;
+    row.remove_prefix(is_complete ? 1 : 0);
+  }
+  traits.published_ms = static_cast<std::int64_t>(published_ms);
+  const std::size_t names_bytes = std::size_t{exchange_bytes} + routing_key_bytes;
+  if (!is_complete || row.size() < names_bytes || row.size() - names_bytes < properties_bytes) {
     return fail("message row of wrong length");
   }
-  Traits traits;
-  traits.persistent = (header.flags & flag_persistent) != 0;
-  traits.has_expiration = (header.flags & flag_expiration) != 0;
-  traits.priority = header.priority;
-  traits.expiration_ms = header.expiration_ms;
-  traits.published_ms = header.published_ms;
-  const auto exchange = row.substr(0, header.exchange_bytes);
-  const auto routing_key = row.substr(header.exchange_bytes, header.routing_key_bytes);
-  const auto properties = row.substr(exchange.size() + routing_key.size(), header.properties_bytes);
-  auto message = create(exchange, routing_key, properties, header.body_bytes, traits);
-  message->append_body(row.substr(before_body));
+  const auto exchange = row.substr(0, exchange_bytes);
+  const auto routing_key = row.substr(exchange_bytes, routing_key_bytes);
+  const auto properties = row.substr(names_bytes, properties_bytes);
+  const auto body = row.substr(names_bytes + properties_bytes);
+  auto message = create(exchange, routing_key, properties, body.size(), traits);
+  message->append_body(body);
   return MessagePtr(std::move(message));
 }
 

@@ -35,16 +35,19 @@ class Message {
                                               std::string_view properties,
                                               std::size_t body_size_bytes, const Traits& traits);
 
-  /// The stored form, without what `stored_header` holds: exchange, routing key, properties and
-  /// body in a row.
-  [[nodiscard]] std::string_view stored_payload() const { return {data(), total_bytes()}; }
+  /// The stored form is stored_header(), stored_names() and the body: exchange, routing key and
+  /// properties in a row.
+  [[nodiscard]] std::string_view stored_names() const {
+    return {data(), total_bytes() - body_bytes_};
+  }
 
-  /// A small header that goes before stored_payload() in a row.
+  /// A small header that goes before stored_names() in a row.
   /// @return the part of `buffer` (at least stored_header_bytes_max long) that was filled.
   static constexpr std::size_t stored_header_bytes_max = 48;
   [[nodiscard]] std::string_view stored_header(char* buffer) const;
 
-  /// The message of a row made of stored_header() and stored_payload(). Fails on a damaged row.
+  /// The message of a row made of stored_header(), stored_names() and the body. Fails on a damaged
+  /// row.
   static Result<MessagePtr> from_stored(std::string_view row);
 
   /// Appends a body frame's payload; only before the message is shared.

@@ -9,6 +9,14 @@
 
 namespace lepus::model {
 
+namespace {
+
+storage::MessageKey key_of(const PendingRow& row) {
+  return {row.queue->record().id, row.place.priority, row.place.position};
+}
+
+}  // namespace
+
 void PendingBatches::load(const storage::Recovered& recovered) {
   for (const auto& [log, number] : recovered.last_numbers) {
     if (log < partitions_.size()) {
@@ -49,6 +57,42 @@ bool PendingBatches::is_due(std::int64_t now_ms) const {
   return in_flight_.empty() && now_ms >= deadline_ms_;
 }
 
+PendingBatches::Owners PendingBatches::collect_owners() const {
+  Owners owners;
+  for (const Partition& partition : partitions_) {
+    for (const PendingRow& row : partition.rows) {
+      const Message& message = *row.message;
+      if (message.body().size() > limits::shared_body_bytes_min && row.queue->stores(message) &&
+          !row.queue->is_settled(row.place)) {
+        owners[&message].push_back(key_of(row));
+      }
+    }
+  }
+  return owners;
+}
+
+void PendingBatches::put_row(const PendingRow& row, storage::Batch& batch) {
+  const Message& message = *row.message;
+  const storage::MessageKey key = key_of(row);
+  char header[Message::stored_header_bytes_max];
+  const std::string_view parts[] = {message.stored_header(header), message.stored_names(),
+                                    message.body()};
+  if (!row.queue->stores(message)) {
+    batch.put_transient_message(key, parts);
+    return;
+  }
+  const auto owners = owners_.empty() ? owners_.end() : owners_.find(&message);
+  if (owners == owners_.end() || owners->second.size() == 1) [[likely]] {
+    batch.put_message(key, parts);
+    return;
+  }
+  const storage::MessageKey& first = owners->second.front();
+  if (key == first) {
+    batch.put_body(owners->second, message.body());
+  }
+  batch.put_message_with_body(key, std::span(parts).first(2), first, message.body());
+}
+
 bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Batch& batch,
                               Unit& unit) {
   Queue& queue = *row.queue;
@@ -61,15 +105,10 @@ bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Ba
     }
     return false;
   }
-  char header[Message::stored_header_bytes_max];
-  const std::string_view parts[] = {row.message->stored_header(header),
-                                    row.message->stored_payload()};
-  const storage::MessageKey key{queue.record().id, row.place.priority, row.place.position};
+  put_row(row, batch);
   if (queue.stores(*row.message)) {
-    batch.put_message(key, parts);
     queue.mark_progress_changed(partition.changed);
   } else {
-    batch.put_transient_message(key, parts);
     queue.mark_paging(partition.paging);
   }
   unit.bytes += row.message->memory_bytes();
@@ -113,12 +152,14 @@ void PendingBatches::seal(storage::Cut cut, std::function<void(storage::Outcome)
   deadline_ms_ = INT64_MAX;
   pending_bytes_ = 0;
   Unit unit{.rows = std::exchange(spare_rows_, {}), .waiters = std::exchange(waiters_, {})};
+  owners_ = collect_owners();
   std::vector<storage::NumberedBatch> batches;
   for (storage::LogId log = 0; log < partitions_.size(); ++log) {
     if (auto batch = seal_partition(partitions_[log], unit)) {
       batches.push_back({log, ++partitions_[log].last_number, std::move(batch)});
     }
   }
+  owners_.clear();
   if (batches.empty() && cut.number == 0) {  // everything was settled in time
     for (const PublisherRef& publisher : unit.waiters) {
       answer_(publisher, false);

@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include "broker/model/queue.h"
 #include "storage/cut_gate.h"
 #include "storage/store.h"
@@ -82,12 +84,17 @@ class PendingBatches {
     std::size_t bytes = 0;
   };
 
+  /// Large messages, and where they are about to be stored.
+  using Owners = boost::unordered_flat_map<const Message*, std::vector<storage::MessageKey>>;
+
   [[nodiscard]] bool has_pending() const { return deadline_ms_ != INT64_MAX; }
 
   void wants_commit_by(std::int64_t deadline_ms) {
     deadline_ms_ = std::min(deadline_ms_, deadline_ms);
   }
 
+  [[nodiscard]] Owners collect_owners() const;
+  void put_row(const PendingRow& row, storage::Batch& batch);
   /// @return null when nothing of the partition needs writing.
   std::unique_ptr<storage::Batch> seal_partition(Partition& partition, Unit& unit);
   /// @return whether the row is in the batch.
@@ -103,6 +110,7 @@ class PendingBatches {
   std::int64_t deadline_ms_ = INT64_MAX;
   std::size_t pending_bytes_ = 0;
   std::vector<PublisherRef> waiters_;
+  Owners owners_;  // while a unit is being sealed
   std::deque<Unit> in_flight_;
   std::size_t in_flight_bytes_ = 0;
   std::vector<PendingRow> spare_rows_;  // empty, with memory for the next unit

@@ -4,10 +4,6 @@
 
 namespace lepus::storage {
 
-bool operator==(const MessageKey& a, const MessageKey& b) {
-  return a.queue == b.queue && a.priority == b.priority && a.position == b.position;
-}
-
 namespace {
 
 constexpr QueueId queue{7};

@@ -142,7 +142,7 @@ TEST(RecordFormat, WhatTheEncoderNeverWritesIsRefused) {
   EXPECT_TRUE(decode_progress(head + bytes({0, 0})));
   EXPECT_FALSE(decode_progress(head + bytes({1, 1, 0, 0}))) << "an empty settled range";
   EXPECT_FALSE(decode_progress(head + bytes({0, 1, 0, 0, 1}))) << "an empty returned range";
-  EXPECT_FALSE(decode_progress(bytes({1, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0}))) << "an unknown flag";
+  EXPECT_FALSE(decode_progress(bytes({1, 1, 0, 4, 0, 0, 0, 0, 0, 0, 0}))) << "an unknown flag";
   EXPECT_FALSE(decode_progress(bytes({1, 1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0}))) << "a long zero";
   const std::string sub_queue = bytes({3, 0, 0, 0, 0, 0, 0, 0, 0});
   EXPECT_FALSE(decode_progress(bytes({1, 2}) + sub_queue + sub_queue)) << "a priority twice";
@@ -170,6 +170,34 @@ TEST(RecordFormat, AnyBytesAreEitherRefusedOrWhatTheEncoderWrites) {
     }
   }
   EXPECT_GT(accepted, 0);
+}
+
+TEST(RecordFormat, ARowIsWholeOrNamesItsBody) {
+  const auto whole = decode_row_value(bytes({0, 'r', 'o', 'w'}));
+  ASSERT_TRUE(whole);
+  EXPECT_FALSE(whole->body_key);
+  EXPECT_EQ(whole->payload, "row");
+  const MessageKey key{QueueId{7}, 1, 9};
+  std::string shared(1, row_with_shared_body);
+  shared += view_of(encode_message_key(key));
+  EXPECT_EQ(decode_row_value(shared)->body_key, key);
+  EXPECT_EQ(decode_row_value(shared + "head")->payload, "head");
+  EXPECT_FALSE(decode_row_value(""));
+  EXPECT_FALSE(decode_row_value(bytes({2, 'x'})));
+  EXPECT_FALSE(decode_row_value(shared.substr(0, shared.size() - 1)));
+}
+
+TEST(RecordFormat, ABodyNamesItsOtherOwners) {
+  const MessageKey owners[] = {{QueueId{1}, 0, 2}, {QueueId{3}, 4, 5}, {QueueId{6}, 0, 7}};
+  const std::string value = encode_body_owners(owners) + "body";
+  const auto decoded = decode_body_value(value);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->other_owners, (std::vector<MessageKey>{owners[1], owners[2]}));
+  EXPECT_EQ(decoded->body, "body");
+  EXPECT_EQ(decode_body_value(encode_body_owners({owners, 1}))->body, "");
+  EXPECT_FALSE(decode_body_value(""));
+  EXPECT_FALSE(decode_body_value(bytes({0}))) << "a body is somebody's";
+  EXPECT_FALSE(decode_body_value(value.substr(0, 20)));
 }
 
 }  // namespace

@@ -176,5 +176,50 @@ TEST_F(RocksdbFilterTest, TransientRowsDieByTheirOwnFloorAlone) {
   EXPECT_THAT(kept(backend_->transient(), queue_2), IsEmpty());
 }
 
+TEST_F(RocksdbFilterTest, ASharedBodyIsDroppedWhenTheLastOfItsOwnersIsDead) {
+  backend_->recovery_finished({});
+  const MessageKey owners[] = {{queue_1, 0, 5}, {queue_2, 0, 7}, {queue_3, 0, 9}};
+  put_shared(owners, "body");
+  put_floor(queue_1, 6, 6);
+  compact_bodies(backend_->durable());
+  EXPECT_THAT(kept_bodies(), ElementsAre(5));
+  put_floor(queue_2, 8, 8);
+  compact_bodies(backend_->durable());
+  EXPECT_THAT(kept_bodies(), ElementsAre(5)) << "an owner of which nothing is known is alive";
+  commit([](Batch& batch) { batch.delete_queue(queue_3); });
+  compact_bodies(backend_->durable());
+  EXPECT_THAT(kept_bodies(), IsEmpty());
+}
+
+TEST_F(RocksdbFilterTest, ASharedBodyIsNotDroppedBeforeRecoveryHasFinished) {
+  backend_->recovery_finished({});
+  const MessageKey owners[] = {{queue_1, 0, 0}, {queue_2, 0, 0}};
+  put_shared(owners, "body");
+  put_floor(queue_1, 1, 1);
+  put_floor(queue_2, 1, 1);
+  crash_and_open();
+  compact_bodies(backend_->durable());
+  EXPECT_THAT(kept_bodies(), ElementsAre(0));
+  backend_->recovery_finished({});
+  compact_bodies(backend_->durable());
+  EXPECT_THAT(kept_bodies(), IsEmpty());
+}
+
+TEST_F(RocksdbFilterTest, ARowWhoseBodyWasDroppedIsNoReadFaultButAMissingBodyIs) {
+  backend_->recovery_finished({});
+  const MessageKey owners[] = {{queue_1, 0, 0}, {queue_2, 0, 0}};
+  put_shared(owners, "body");
+  commit([&](Batch& batch) {
+    constexpr std::string_view payload[] = {"head "};
+    batch.put_message_with_body({queue_3, 0, 0}, payload, {queue_3, 0, 0}, "never stored");
+  });
+  put_floor(queue_1, 1, 1);
+  put_floor(queue_2, 1, 1);
+  compact_bodies(backend_->durable());
+  const RowVisitor ignore = [](Position, bool, std::string_view) {};
+  EXPECT_FALSE(backend_->read({queue_1, 0, {0, 10}, 0, 0}, ignore).failed);
+  EXPECT_TRUE(backend_->read({queue_3, 0, {0, 10}, 0, 0}, ignore).failed);
+}
+
 }  // namespace
 }  // namespace lepus::storage

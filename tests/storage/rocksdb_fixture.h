@@ -2,7 +2,9 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -94,6 +96,38 @@ class RocksdbFixture : public ::testing::Test {
       }
     }
     return positions;
+  }
+
+  /// The keys' positions of all shared bodies that are still there.
+  std::vector<Position> kept_bodies() const {
+    std::vector<Position> positions;
+    const RocksdbDatabase& database = backend_->durable();
+    const std::unique_ptr<rocksdb::Iterator> iterator(
+        database.db().NewIterator({}, database.families().bodies));
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+      positions.push_back(decode_message_key(iterator->key().ToStringView())->position);
+    }
+    return positions;
+  }
+
+  static void compact_bodies(const RocksdbDatabase& database) {
+    rocksdb::CompactRangeOptions options;
+    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+    const rocksdb::Status status =
+        database.db().CompactRange(options, database.families().bodies, nullptr, nullptr);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  }
+
+  /// A body that all of them share, with their rows.
+  void put_shared(std::span<const MessageKey> owners, std::string_view body) {
+    ASSERT_EQ(commit([&](Batch& batch) {
+                batch.put_body(owners, body);
+                constexpr std::string_view payload[] = {"head "};
+                for (const MessageKey& owner : owners) {
+                  batch.put_message_with_body(owner, payload, owners.front(), body);
+                }
+              }),
+              Outcome::committed);
   }
 
   std::vector<Position> kept(QueueId queue, Priority priority = 0) const {

@@ -196,5 +196,40 @@ TEST(TableRows, DeadBytesAreTheDeadShareOfTheRun) {
   EXPECT_EQ(estimate_dead_bytes({queue_1, 0, queue_2, 0, 0, 5, 5, 500}, dead_rows), 250u);
 }
 
+TEST_F(RocksdbReclaimerTest, TablesOfSharedBodiesGoWithTheLastOfTheirOwners) {
+  const std::string body(100'000, 'b');
+  for (Position position = 0; position < 10; ++position) {
+    const MessageKey owners[] = {{queue_1, 0, position}, {queue_2, 0, position}};
+    put_shared(owners, body);
+  }
+  compact_bodies(backend_->durable());
+  put_floor(queue_1, 10, 10);
+  backend_->reclaim();
+  EXPECT_THAT(kept_bodies(), SizeIs(10));
+  put_floor(queue_2, 10, 10);
+  backend_->reclaim();
+  EXPECT_THAT(kept_bodies(), IsEmpty());
+}
+
+TEST_F(RocksdbReclaimerTest, DeletedIdStaysWhileATableOfBodiesNamesIt) {
+  const MessageKey owners[] = {{queue_1, 0, 0}, {queue_2, 0, 0}};
+  put_shared(owners, "body");
+  commit([](Batch& batch) { batch.delete_queue(queue_2); });
+  flush(backend_->durable());
+  compact(backend_->durable());
+  ASSERT_THAT(kept(queue_2), IsEmpty());
+  backend_->reclaim();
+  put_floor(queue_1, 0, 1);
+  EXPECT_EQ(deleted_queue_count(), 1U);
+  put_floor(queue_1, 1, 1);
+  compact_bodies(backend_->durable());
+  EXPECT_THAT(kept_bodies(), IsEmpty());
+  crash_and_open();  // a start looks at once
+  backend_->recovery_finished({});
+  backend_->reclaim();
+  put_floor(queue_1, 1, 1);
+  EXPECT_EQ(deleted_queue_count(), 0U);
+}
+
 }  // namespace
 }  // namespace lepus::storage

@@ -97,6 +97,22 @@ TEST_P(StoreContract, PayloadIsTheJoinedParts) {
                                                 SeenRow{3, false, ""}));
 }
 
+TEST_P(StoreContract, ASharedBodyIsReadWithEachOfItsOwnersAfterARestartToo) {
+  const MessageKey owners[] = {{QueueId{1}, 0, 0}, {QueueId{2}, 3, 7}};
+  driver.commit([&](Batch& batch) {
+    constexpr std::string_view payload[] = {"names", " "};
+    batch.put_body(owners, "body");
+    for (const MessageKey& owner : owners) {
+      batch.put_message_with_body(owner, payload, owners[0], "body");
+    }
+  });
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_THAT(driver.rows(QueueId{1}), ElementsAre(SeenRow{0, false, "names body"}));
+    EXPECT_THAT(driver.rows(QueueId{2}, 3), ElementsAre(SeenRow{7, false, "names body"}));
+    driver.crash_and_reopen();
+  }
+}
+
 TEST_P(StoreContract, SubQueuesAndQueuesAreApart) {
   driver.commit([](Batch& batch) {
     put(batch, {queue_1, 0, 1}, "low");

@@ -63,14 +63,20 @@ class PendingBatchesTest : public testing::Test, public QueueHost {
 
   ~PendingBatchesTest() override { batches_.abandon(); }
 
-  Queue& make(QueueSettings settings, bool durable = true) {
+  static std::shared_ptr<QueueRecord> make_record(QueueId id, QueueSettings settings,
+                                                  bool durable) {
     auto record = std::make_shared<QueueRecord>();
-    record->id = QueueId{1};
+    record->id = id;
+    record->partition = static_cast<PartitionIndex>(value_of(id));
     record->vhost = "/";
     record->name = "q";
     record->durable = durable;
     record->settings = std::move(settings);
-    queue_ = std::make_unique<Queue>(std::move(record), *this);
+    return record;
+  }
+
+  Queue& make(QueueSettings settings, bool durable = true) {
+    queue_ = std::make_unique<Queue>(make_record(QueueId{1}, std::move(settings), durable), *this);
     return *queue_;
   }
 
@@ -253,6 +259,40 @@ TEST_F(PendingBatchesTest, APriorityLevelThatComesAfterTheConsumerIsMarkedAsUsed
   const auto& record = *store_.appended.back()->queues()[0].progress;
   ASSERT_EQ(record.sub_queues.size(), 2U);
   EXPECT_TRUE(record.sub_queues[1].had_consumer);
+}
+
+TEST_F(PendingBatchesTest, ALargeBodyOfSeveralQueuesIsStoredOnce) {
+  make({});
+  Queue other(make_record(QueueId{2}, {}, true), *this);
+  const auto publish_to_both = [&](std::size_t body_bytes) {
+    auto message = Message::create("", "q", {"\0\0", 2}, body_bytes, {.persistent = true});
+    message->append_body(std::string(body_bytes, 'b'));
+    queue_->publish(message, {});
+    other.publish(message, {});
+  };
+  publish_to_both(limits::shared_body_bytes_min);
+  publish_to_both(limits::shared_body_bytes_min + 1);
+  seal();
+  ASSERT_EQ(store_.appended.size(), 2U);
+  EXPECT_THAT(store_.appended[0]->bodies(),
+              ElementsAre(ElementsAre(storage::MessageKey{QueueId{1}, 0, 1},
+                                      storage::MessageKey{QueueId{2}, 0, 1})));
+  EXPECT_THAT(store_.appended[1]->bodies(), IsEmpty());
+  commit();
+}
+
+TEST_F(PendingBatchesTest, OnlyWhoStillWantsALargeBodyOwnsIt) {
+  make({});
+  Queue other(make_record(QueueId{2}, {}, true), *this);
+  auto message = Message::create("", "q", {"\0\0", 2}, 10'000, {.persistent = true});
+  message->append_body(std::string(10'000, 'b'));
+  queue_->publish(message, {});
+  other.publish(message, {});
+  other.purge();
+  seal();
+  EXPECT_THAT(store_.appended[0]->bodies(), IsEmpty());
+  EXPECT_THAT(store_.appended[0]->messages(), testing::SizeIs(1));
+  commit();
 }
 
 }  // namespace
