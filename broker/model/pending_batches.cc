@@ -97,8 +97,9 @@ bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Ba
                               Unit& unit) {
   Queue& queue = *row.queue;
   if (!queue.seal_row(row)) {
-    // Settled before it was written. By a consumer, that is as safe as a commit.
-    if (queue.record().settings.dead_letter_exchange) {
+    // Settled before it was written. By a consumer, that is as safe as a commit; by a transaction
+    // or by dead-lettering only once the unit is committed, which holds what took its place.
+    if (unit.holds_groups || queue.record().settings.dead_letter_exchange) {
       unit.waiters.push_back(row.publisher);
     } else {
       answer_(row.publisher, false);
@@ -152,6 +153,7 @@ void PendingBatches::seal(storage::Cut cut, std::function<void(storage::Outcome)
   deadline_ms_ = INT64_MAX;
   pending_bytes_ = 0;
   Unit unit{.rows = std::exchange(spare_rows_, {}), .waiters = std::exchange(waiters_, {})};
+  unit.holds_groups = cut.number != 0 || !unit.waiters.empty();
   owners_ = collect_owners();
   std::vector<storage::NumberedBatch> batches;
   for (storage::LogId log = 0; log < partitions_.size(); ++log) {

@@ -77,11 +77,12 @@ class PendingBatches {
   struct Unit {
     std::vector<PendingRow> rows;
     // Who is answered besides the rows' publishers. Among them those of rows that were settled
-    // before they were written, but by dead-lettering: safe when the letter is, which lies in the
-    // same unit.
+    // before they were written, but by a transaction or by dead-lettering: safe when what took
+    // their place is, which lies in the same unit.
     std::vector<PublisherRef> waiters;
     std::vector<QueueId> first_uses;
     std::size_t bytes = 0;
+    bool holds_groups = false;
   };
 
   /// Large messages, and where they are about to be stored.

@@ -188,6 +188,19 @@ TEST_F(PendingBatchesTest, WhatIsDeadLetteredBeforeItsBatchWasSealedIsConfirmedW
   EXPECT_THAT(take_answers(), ElementsAre("1+"));
 }
 
+TEST_F(PendingBatchesTest, WhatATransactionSettlesBeforeItsBatchWasSealedIsConfirmedWithIt) {
+  make({});
+  consume(true);
+  publish(1);
+  const PublisherRef commit_ok{.channel = {}, .confirm_number = 2};
+  batches_.add_waiters({&commit_ok, 1}, clock_.now_ms);
+  seal();
+  EXPECT_THAT(take_answers(), IsEmpty())
+      << "what the transaction published instead is in the same unit, which is not committed";
+  commit();
+  EXPECT_THAT(take_answers(), testing::UnorderedElementsAre("1+", "2+"));
+}
+
 TEST_F(PendingBatchesTest, ADrainedTransientBacklogMovesItsFloorWithoutAnotherRow) {
   make({}, false);
   const std::size_t body_bytes = limits::queue_window_bytes_max / 4;
