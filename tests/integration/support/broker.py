@@ -115,11 +115,19 @@ class Broker(Target):
 
     def start(self):
         """Starts the broker and returns when its ready line came."""
+        return self.launch().wait_until_ready()
+
+    def launch(self):
+        """Starts the process without waiting for anything, for tests that kill it while it
+        recovers."""
         if self.program is not None:
             self.program.close()
         self.program = Program(
             self.command(), self.log_path, merge_errors=False, directory=self.directory
         )
+        return self
+
+    def wait_until_ready(self):
         match = self.program.wait_for_line(
             r"^ready amqp=(\S+) management=(\S+)", timeout=START_TIMEOUT_S
         )

@@ -100,6 +100,10 @@ def refuse(buffer, kind, start, size):
     raise AssertionError(f"unexpected {frame!r}")
 
 
+def sequence_of(body):
+    return _SEQUENCE.unpack_from(body)[0]
+
+
 class Encoder:
     """basic.publish with its content, for bodies of `body_size` octets; only the sequence number
     differs."""
