@@ -13,6 +13,12 @@ user=999
 
 say() { printf 'lepus: %s\n' "$*" >&2; }
 
+# The folder that a file or a flag names, if one does: nothing may outrank it.
+configured_data_folder() {
+  "$program" --print-config "$@" 2>/dev/null |
+    sed -n -e '/# default$/d' -e "s/^data_dir = '\{0,1\}\([^']*\)'\{0,1\}  # .*$/\1/p"
+}
+
 # The volume with the data: the one that holds some already, else RabbitMQ's place if something is mounted there.
 choose_data_folder() {
   ours=$image/var/lib/lepus/data
@@ -27,7 +33,6 @@ choose_data_folder() {
   if [ -d "$image/var/lib/rabbitmq/mnesia" ]; then
     say "what RabbitMQ left in $image/var/lib/rabbitmq/mnesia is not read; export its definitions and messages with RabbitMQ"
   fi
-  export LEPUS_DATA_DIR
   volume=$(dirname "$LEPUS_DATA_DIR")
   # A folder of the host that was mounted may be closed to the broker's user.
   [ "$(id -u)" != 0 ] || find "$volume" -maxdepth 0 ! -user "$user" -exec chown "$user:$user" '{}' +
@@ -63,7 +68,9 @@ case " $* " in
 esac
 
 . "$image/opt/lepus/lib/environment.sh"
-[ -n "${LEPUS_DATA_DIR:-}" ] || choose_data_folder
+LEPUS_DATA_DIR=$(configured_data_folder "$@")
+[ -n "$LEPUS_DATA_DIR" ] || choose_data_folder
+export LEPUS_DATA_DIR
 prepare_data_folder
 warn_about_guest "$@"
 if [ "$(id -u)" = 0 ]; then

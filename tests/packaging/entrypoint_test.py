@@ -8,7 +8,7 @@ from support import ROOT, ScriptTest
 
 BROKER = """case "$*" in
   *--print-config*) printf '%s\\n' 'default_pass = guest  # default' 'default_user = guest  # default' \\
-    "${PRINTED:-loopback_users = none  # x}" ;;
+    "${PRINTED:-loopback_users = none  # x}" "${DATA_LINE:-data_dir = ./data  # default}" ;;
   *) echo "data $LEPUS_DATA_DIR file ${RABBITMQ_CONFIG_FILE:-none} files ${RABBITMQ_CONFIG_FILES:-none}" ;;
 esac"""
 
@@ -57,8 +57,14 @@ class EntrypointTest(ScriptTest):
         self.assertEqual(self.data_folder(), "/var/lib/rabbitmq/lepus")
 
     def test_a_chosen_folder_is_used(self):
-        self.environment["LEPUS_DATA_DIR"] = str(self.image / "elsewhere")
-        self.assertEqual(self.data_folder(), "/elsewhere")
+        for origin in ("LEPUS_DATA_DIR", "/etc/rabbitmq/rabbitmq.conf:3", "--data-dir"):
+            for quote in ("", "'"):
+                with self.subTest(origin + quote):
+                    folder = self.image / "else where"
+                    self.environment["DATA_LINE"] = f"data_dir = {quote}{folder}{quote}  # {origin}"
+                    result = self.start()
+                    self.assertIn(f"data {folder} file", result.stdout)
+                    self.assertTrue(folder.is_dir())
 
     def test_rabbitmqs_own_data_is_left_alone_and_mentioned(self):
         (self.image / "var/lib/rabbitmq/mnesia").mkdir()
