@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <ostream>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "broker/configuration_values.h"
+#include "broker/model/names.h"
 
 namespace lepus {
 
@@ -168,6 +170,73 @@ int check_port_connectivity(const Request& request, const Configuration& configu
   return exit_well;
 }
 
+struct HttpAnswer {
+  int status = 0;  ///< 0: there was none
+  std::string body;
+};
+
+/// Asks the management API as the default user, whose rights these checks do not need.
+HttpAnswer ask_management(const Configuration& configuration, std::string_view path,
+                          milliseconds timeout) {
+  auto stream = connect(*configuration.management_listener, timeout);
+  stream << "GET /api/" << path << " HTTP/1.0\r\nAuthorization: Basic "
+         << model::base64_encode(configuration.default_user + ':' + configuration.default_password)
+         << "\r\n\r\n"
+         << std::flush;
+  HttpAnswer answer;
+  std::string version;
+  if (!(stream >> version >> answer.status)) {
+    return {};
+  }
+  const std::string rest{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  const auto body = rest.find("\r\n\r\n");
+  answer.body = body == std::string::npos ? "" : rest.substr(body + 4);
+  return answer;
+}
+
+/// A health check of the API, with what is said of a node that is well and of one that isn't.
+int check_by_api(const Request& request, const Configuration& configuration, std::string_view check,
+                 std::string_view well, std::string_view unwell, std::ostream& out,
+                 std::ostream& error) {
+  const auto& node = configuration.node_name;
+  if (!configuration.management_listener) {
+    error << fmt::format("Error:\n{} asks the management API, which is off\n", request.command);
+    return exit_unwell;
+  }
+  const HttpAnswer answer = ask_management(configuration, fmt::format("health/checks/{}", check),
+                                           request.timeout.value_or(attempt_ms));
+  switch (answer.status) {
+    case 200:
+      out << fmt::format("Node {} reported {}\n", node, well);
+      return exit_well;
+    case 503:
+      error << fmt::format("Error:\nNode {} reported {}: {}\n", node, unwell, answer.body);
+      return exit_unwell;
+    case 401:
+      error << fmt::format(
+          "Error:\nthe management API of node {} refused default_user '{}' with default_pass, as "
+          "whom this asks\n",
+          node, configuration.default_user);
+      return exit_unwell;
+    default:
+      error << fmt::format("Error:\nthe management API of node {} did not answer on port {}\n",
+                           node, configuration.management_listener->port);
+      return exit_unwell;
+  }
+}
+
+int check_local_alarms(const Request& request, const Configuration& configuration,
+                       std::ostream& out, std::ostream& error) {
+  return check_by_api(request, configuration, "local-alarms", "no local alarms",
+                      "the following local alarms", out, error);
+}
+
+int check_virtual_hosts(const Request& request, const Configuration& configuration,
+                        std::ostream& out, std::ostream& error) {
+  return check_by_api(request, configuration, "virtual-hosts", "all vhosts as running",
+                      "the following vhosts as stopped", out, error);
+}
+
 int await_startup(const Request& request, const Configuration& configuration, std::ostream&,
                   std::ostream& error) {
   using Clock = std::chrono::steady_clock;
@@ -233,6 +302,8 @@ constexpr auto commands = std::to_array<std::pair<std::string_view, Command>>({
     {"ping", ping},
     {"check_running", check_running},
     {"check_port_connectivity", check_port_connectivity},
+    {"check_local_alarms", check_local_alarms},
+    {"check_virtual_hosts", check_virtual_hosts},
     {"await_startup", await_startup},
     {"status", status},
     {"listeners", listeners},

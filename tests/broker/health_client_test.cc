@@ -133,6 +133,29 @@ TEST(HealthClient, PortConnectivityNamesTheOpenPorts) {
   EXPECT_THAT(answer.out, HasSubstr(std::to_string(broker.port()) + " on node rabbit@host"));
 }
 
+TEST(HealthClient, AlarmsAndVhostsAreAskedOfTheManagementApi) {
+  const auto ask = [](const char* command, std::string_view answer) {
+    const OneAnswer management(answer);
+    Configuration configuration = node_on(1);
+    configuration.management_listener = Listener{"default", "0.0.0.0", management.port(), true};
+    std::ostringstream out;
+    std::ostringstream error;
+    const int code = run_rabbitmq_tool({"-q", command}, configuration, out, error);
+    return Answer{code, out.str(), error.str()};
+  };
+  const auto well = ask("check_local_alarms", "HTTP/1.1 200 OK\r\n\r\n{\"status\":\"ok\"}");
+  EXPECT_EQ(well.code, 0) << well.error;
+  EXPECT_EQ(well.out, "Node rabbit@host reported no local alarms\n");
+  const auto alarm = ask("check_local_alarms", "HTTP/1.1 503 No\r\n\r\n{\"alarms\":[\"disk\"]}");
+  EXPECT_EQ(alarm.code, 1);
+  EXPECT_THAT(alarm.error, HasSubstr("disk"));
+  EXPECT_EQ(ask("check_virtual_hosts", "HTTP/1.1 200 OK\r\n\r\n").code, 0);
+  EXPECT_THAT(ask("check_virtual_hosts", "HTTP/1.1 401 No\r\n\r\n").error,
+              HasSubstr("refused default_user 'guest'"));
+  EXPECT_EQ(ask("check_virtual_hosts", "nonsense").code, 1);
+  EXPECT_THAT(run({"check_virtual_hosts"}, 1).error, HasSubstr("which is off"));
+}
+
 TEST(HealthClient, AwaitStartupGivesUpAfterItsTime) {
   const auto answer = run({"await_startup", "--timeout", "1"}, closed_port());
   EXPECT_EQ(answer.code, 1);
