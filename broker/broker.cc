@@ -2,16 +2,17 @@
 
 #include <atomic>
 #include <future>
-#include <limits>
 #include <set>
 #include <thread>
 #include <utility>
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include "broker/log.h"
 #include "broker/transport/peer.h"
 #include "broker/transport/tls_stream.h"
+#include "management/load_definitions.h"
 #include "storage/open_store.h"
 
 namespace lepus {
@@ -26,24 +27,27 @@ constexpr auto farewell_limit = 2000ms;
 /// How long the shards have for anything else that they must do before the store is closed.
 constexpr auto step_limit = 500ms;
 constexpr auto commit_limit = 1500ms;
+constexpr auto management_limit = 200ms;
 /// What closed connections set off (requeues, deleted exclusive queues, dead letters) crosses
 /// between shards a few times.
 constexpr int last_mail_rounds = 4;
 
 connection::ConnectionSettings connection_settings(const Configuration& configuration) {
-  constexpr auto no_limit = std::numeric_limits<std::uint32_t>::max();
   connection::ConnectionSettings settings;
   settings.heartbeat_s = configuration.heartbeat_s;
-  settings.frame_max_bytes =
-      configuration.frame_max_bytes == 0 ? no_limit : configuration.frame_max_bytes;
+  settings.frame_max_bytes = configuration.frame_max_bytes;
   settings.channel_max = configuration.channel_max == 0 ? 65535 : configuration.channel_max;
   settings.handshake_timeout_ms = configuration.handshake_timeout_ms;
   settings.max_message_size_bytes = configuration.max_message_size_bytes;
+  settings.connection_max = configuration.connection_max;
+  settings.consumer_max_per_channel = configuration.consumer_max_per_channel;
+  settings.mechanisms = configuration.auth_mechanisms;
   settings.loopback_users = {configuration.loopback_users.begin(),
                              configuration.loopback_users.end()};
   settings.cluster_name =
       configuration.cluster_name.empty() ? configuration.node_name : configuration.cluster_name;
   settings.lepus_version = LEPUS_VERSION;
+  settings.warn = [](const std::string& text) { spdlog::warn("{}", text); };
   return settings;
 }
 
@@ -55,7 +59,18 @@ model::TopologyOptions topology_options(const Configuration& configuration) {
       .default_vhost = configuration.default_vhost,
       .default_user_tags = {configuration.default_user_tags.begin(),
                             configuration.default_user_tags.end()},
+      .default_configure = configuration.default_permission_configure,
+      .default_write = configuration.default_permission_write,
+      .default_read = configuration.default_permission_read,
+      .makes_defaults = configuration.definitions_file.empty(),
+      .default_queue_type = configuration.default_queue_type,
+      .vhost_max = configuration.vhost_max,
       .loopback_users = {configuration.loopback_users.begin(), configuration.loopback_users.end()}};
+}
+
+std::uint64_t descriptor_limit() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
 }
 
 transport::TlsSettings tls_settings(const TlsOptions& options) {
@@ -74,6 +89,7 @@ transport::TlsSettings tls_settings(const TlsOptions& options) {
 Broker::Broker(Configuration configuration, boost::asio::io_context& context)
     : context_(context),
       configuration_(std::move(configuration)),
+      descriptors_(share_descriptors(descriptor_limit(), configuration_.shards)),
       connection_settings_(connection_settings(configuration_)),
       resources_(context, configuration_,
                  [this](bool memory, bool disk) { set_alarms(memory, disk); }) {}
@@ -89,6 +105,9 @@ Result<void> Broker::start() {
     return opened;
   }
   if (auto loaded = load(); !loaded) {
+    return loaded;
+  }
+  if (auto loaded = load_definitions(); !loaded) {
     return loaded;
   }
   resources_.start();
@@ -127,7 +146,9 @@ BrokerAccessEnvironment Broker::access_environment() {
                       .data_dir = configuration_.data_dir,
                       .auth_mechanisms = configuration_.auth_mechanisms,
                       .started_at_ms = clock_.steady_ms(),
-                      .shards = configuration_.shards};
+                      .shards = configuration_.shards,
+                      .default_queue_type = configuration_.default_queue_type,
+                      .connection_max = configuration_.connection_max};
   if (!configuration_.log_file.empty()) {
     environment.node.log_files.push_back(configuration_.log_file);
   }
@@ -172,16 +193,35 @@ Result<void> Broker::load() {
   return {};
 }
 
-Result<void> Broker::open_management() {
-  if (configuration_.management_tls_listener) {
-    spdlog::warn("management over TLS is not offered yet");
+Result<void> Broker::load_definitions() {
+  const std::string& path = configuration_.definitions_file;
+  if (path.empty()) {
+    return {};
   }
+  const auto loaded = management::load_definitions(*topology_, path);
+  if (!loaded) {
+    return loaded.error();
+  }
+  auto committed = std::make_shared<std::promise<bool>>();
+  access_->wait_for_topology(
+      *loaded, [committed](bool is_committed) { committed->set_value(is_committed); });
+  if (!committed->get_future().get()) {
+    return fail("the definitions from " + path + " could not be written to the store");
+  }
+  spdlog::info("loaded definitions from {}", path);
+  return {};
+}
+
+Result<void> Broker::open_management() {
   if (!configuration_.management_listener) {
     return {};
   }
   const Listener& wanted = *configuration_.management_listener;
   auto server = std::make_unique<management::Server>(
-      management::ServerOptions{.bind = wanted.address, .port = wanted.port}, *access_);
+      management::ServerOptions{.bind = wanted.address,
+                                .port = wanted.port,
+                                .connections_max = descriptors_.management_max},
+      *access_);
   if (auto started = server->start(); !started) {
     if (wanted.required) {
       return fail(started.error().text +
@@ -208,6 +248,8 @@ Result<void> Broker::open_listeners() {
       return opened;
     }
   }
+  spdlog::info("at most {} connections of clients: so many file descriptors are left for them",
+               descriptors_.sessions_max);
   for (const auto& listener : listeners_) {
     listener->start();
   }
@@ -220,12 +262,15 @@ Result<void> Broker::open_listener(const Listener& wanted, bool is_tls) {
                                      .backlog = static_cast<int>(configuration_.listen_backlog),
                                      .no_delay = configuration_.tcp_nodelay,
                                      .keep_alive = configuration_.tcp_keepalive,
-                                     .is_tls = is_tls};
+                                     .is_tls = is_tls,
+                                     .sessions_max = descriptors_.sessions_max};
+  std::optional<std::int64_t> certificate_expires_at_s;
   if (is_tls) {
     auto context = transport::TlsContext::make(tls_settings(configuration_.tls));
     if (!context) {
       return context.error();
     }
+    certificate_expires_at_s = (*context)->expires_at_s();
     options.make_stream = [context = *context](int socket) { return context->make_stream(socket); };
   }
   std::vector<transport::ShardThread*> shards;
@@ -241,7 +286,8 @@ Result<void> Broker::open_listener(const Listener& wanted, bool is_tls) {
                transport::to_text(listener->endpoint()));
   access_->add_listener({.protocol = is_tls ? "amqp/ssl" : "amqp",
                          .address = wanted.address,
-                         .port = listener->endpoint().port()});
+                         .port = listener->endpoint().port(),
+                         .certificate_expires_at_s = certificate_expires_at_s});
   listeners_.push_back(std::move(listener));
   return {};
 }
@@ -281,7 +327,9 @@ void Broker::stop() {
     return;
   }
   resources_.stop();
-  if (management_) {
+  // First, so that it opens nothing new; a request that takes its time is not waited for yet.
+  const bool management_ended = management_ && management_->begin_stop(management_limit);
+  if (management_ended) {
     management_->stop();
   }
   close_listeners();
@@ -289,6 +337,13 @@ void Broker::stop() {
   commit_what_waits();
   for (const auto& shard : shards_) {
     shard->stop();
+  }
+  if (management_ && !management_ended) {
+    management_->stop();
+  }
+  // A shard that was late may still have sessions, whose end appends to the store.
+  for (const auto& shard : shards_) {
+    shard->finish_remains();
   }
   // Its threads still post to the shards until it is closed, so those go afterwards.
   store_->close();

@@ -9,6 +9,7 @@
 #include "broker/base/result.h"
 #include "broker/broker_access_impl.h"
 #include "broker/configuration.h"
+#include "broker/configuration_limits.h"
 #include "broker/connection/connection_settings.h"
 #include "broker/model/connection_counts.h"
 #include "broker/model/reply_consumers.h"
@@ -50,6 +51,7 @@ class Broker final : public model::TopologyListener {
 
  private:
   Result<void> open_store();
+  Result<void> load_definitions();
   Result<void> load();
   [[nodiscard]] BrokerAccessEnvironment access_environment();
   /// Makes the management server, and starts it unless it isn't wanted.
@@ -66,6 +68,7 @@ class Broker final : public model::TopologyListener {
 
   boost::asio::io_context& context_;
   const Configuration configuration_;
+  const DescriptorShares descriptors_;
   const transport::SystemClock clock_;
   connection::ConnectionSettings connection_settings_;
   model::ReplyConsumers reply_consumers_;

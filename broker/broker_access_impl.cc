@@ -7,6 +7,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "broker/connection/connection_walk.h"
 #include "broker/connection/direct_connection.h"
 
 namespace lepus {
@@ -15,6 +16,8 @@ namespace {
 
 /// Queues that one task looks at: some ten microseconds.
 constexpr std::size_t queues_per_slice = 128;
+constexpr std::size_t rows_per_slice = 128;
+constexpr std::size_t connections_per_slice = 128;
 
 /// Collects rows from several tasks on several threads; the last one answers.
 template <typename Rows>
@@ -43,6 +46,44 @@ class Gathering {
   std::function<void(Rows)> answer_;
   Rows rows_;
 };
+
+/// One shard's part of a gathering over its connections, in as many tasks as it takes. `step` goes
+/// on with the walk and tells whether there is more.
+template <typename Step, typename Part>
+struct WalkTask {
+  transport::ShardThread* shard;
+  Step step;
+  std::shared_ptr<Gathering<Part>> gathering;
+  Part part;
+  connection::ConnectionWalk walk;
+
+  void run() {
+    if (step(walk, part)) {
+      auto rest = std::make_shared<WalkTask>(std::move(*this));
+      shard->post([rest] { rest->run(); });
+    } else {
+      gathering->add(std::move(part));
+    }
+  }
+};
+
+void raise_to(std::uint64_t& value, std::uint64_t other) {
+  value = std::max(value, other);
+}
+
+void raise_to(model::MessageCounters& value, const model::MessageCounters& other) {
+  raise_to(value.publish, other.publish);
+  raise_to(value.confirm, other.confirm);
+  raise_to(value.return_unroutable, other.return_unroutable);
+  raise_to(value.drop_unroutable, other.drop_unroutable);
+  raise_to(value.deliver, other.deliver);
+  raise_to(value.deliver_no_ack, other.deliver_no_ack);
+  raise_to(value.get, other.get);
+  raise_to(value.get_no_ack, other.get_no_ack);
+  raise_to(value.get_empty, other.get_empty);
+  raise_to(value.redeliver, other.redeliver);
+  raise_to(value.ack, other.ack);
+}
 
 model::QueueRow row_of(const std::shared_ptr<model::QueueRecord>& record,
                        const model::Queue* queue) {
@@ -193,13 +234,33 @@ template <typename Row>
 void BrokerAccessImpl::collect_rows(Answer<std::vector<Row>> answer) {
   auto gathering =
       std::make_shared<Gathering<std::vector<Row>>>(environment_.shards.size(), std::move(answer));
+  const auto append = [](connection::ConnectionWalk& walk, std::vector<Row>& rows) {
+    return walk.append_rows(rows, rows_per_slice);
+  };
   for (transport::ShardThread* shard : environment_.shards) {
-    shard->post([shard, gathering] {
-      std::vector<Row> rows;
-      shard->connections().append_rows(rows);
-      gathering->add(std::move(rows));
+    shard->post([shard, gathering, append] {
+      WalkTask{shard, append, gathering, {}, connection::ConnectionWalk{shard->connections()}}
+          .run();
     });
   }
+}
+
+template <typename Row>
+void BrokerAccessImpl::collect_rows_of(model::ConnectionId connection,
+                                       Answer<std::vector<Row>> answer) {
+  const model::ShardIndex index = model::shard_of(connection);
+  if (index >= environment_.shards.size()) {
+    answer({});
+    return;
+  }
+  transport::ShardThread* shard = environment_.shards[index];
+  shard->post([shard, connection, answer = std::move(answer)] {
+    std::vector<Row> rows;
+    if (const connection::Connection* found = shard->connections().find(connection)) {
+      found->append_rows(rows);
+    }
+    answer(std::move(rows));
+  });
 }
 
 void BrokerAccessImpl::connection_rows(Answer<std::vector<model::ConnectionRow>> answer) {
@@ -214,19 +275,46 @@ void BrokerAccessImpl::consumer_rows(Answer<std::vector<model::ConsumerRow>> ans
   collect_rows(std::move(answer));
 }
 
+void BrokerAccessImpl::connection_rows_of(model::ConnectionId connection,
+                                          Answer<std::vector<model::ConnectionRow>> answer) {
+  collect_rows_of(connection, std::move(answer));
+}
+
+void BrokerAccessImpl::channel_rows_of(model::ConnectionId connection,
+                                       Answer<std::vector<model::ChannelRow>> answer) {
+  collect_rows_of(connection, std::move(answer));
+}
+
+void BrokerAccessImpl::consumer_rows_of(model::ConnectionId connection,
+                                        Answer<std::vector<model::ConsumerRow>> answer) {
+  collect_rows_of(connection, std::move(answer));
+}
+
 void BrokerAccessImpl::total_counters(Answer<model::MessageCounters> answer) {
   using Parts = std::vector<model::MessageCounters>;
   auto gathering = std::make_shared<Gathering<Parts>>(
-      environment_.shards.size(), [answer = std::move(answer)](const Parts& parts) {
+      environment_.shards.size(), [this, answer = std::move(answer)](const Parts& parts) {
         model::MessageCounters total;
         for (const model::MessageCounters& part : parts) {
           total += part;
         }
+        {
+          // A channel that was closed between its shard's slices is in neither of them.
+          const std::lock_guard lock{mutex_};
+          raise_to(totals_, total);
+          total = totals_;
+        }
         answer(total);
       });
+  const auto add = [](connection::ConnectionWalk& walk, Parts& parts) {
+    return walk.add_counters(parts.front(), connections_per_slice);
+  };
   for (transport::ShardThread* shard : environment_.shards) {
-    shard->post(
-        [shard, gathering] { gathering->add(Parts{shard->connections().total_counters()}); });
+    shard->post([shard, gathering, add] {
+      WalkTask{shard, add, gathering, Parts{shard->connections().closed_counters()},
+               connection::ConnectionWalk{shard->connections()}}
+          .run();
+    });
   }
 }
 

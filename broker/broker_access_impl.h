@@ -55,6 +55,12 @@ class BrokerAccessImpl final : public model::BrokerAccess {
   void connection_rows(Answer<std::vector<model::ConnectionRow>> answer) override;
   void channel_rows(Answer<std::vector<model::ChannelRow>> answer) override;
   void consumer_rows(Answer<std::vector<model::ConsumerRow>> answer) override;
+  void connection_rows_of(model::ConnectionId connection,
+                          Answer<std::vector<model::ConnectionRow>> answer) override;
+  void channel_rows_of(model::ConnectionId connection,
+                       Answer<std::vector<model::ChannelRow>> answer) override;
+  void consumer_rows_of(model::ConnectionId connection,
+                        Answer<std::vector<model::ConsumerRow>> answer) override;
   void total_counters(Answer<model::MessageCounters> answer) override;
   void close_connection(model::ConnectionId connection, std::string text) override;
   void drop_queues(std::vector<std::shared_ptr<model::QueueRecord>> queues) override;
@@ -65,11 +71,14 @@ class BrokerAccessImpl final : public model::BrokerAccess {
  private:
   template <typename Row>
   void collect_rows(Answer<std::vector<Row>> answer);
+  template <typename Row>
+  void collect_rows_of(model::ConnectionId connection, Answer<std::vector<Row>> answer);
 
   const BrokerAccessEnvironment environment_;
   std::atomic<std::uint32_t> next_shard_{0};
   mutable std::mutex mutex_;
   std::vector<model::ListenerDescription> listeners_;           // under the mutex
+  model::MessageCounters totals_;                               // under the mutex
   std::multimap<model::TopologyTicket, Answer<bool>> waiting_;  // under the mutex
 };
 

@@ -177,7 +177,12 @@ class Loader {
       apply({key, value, {OriginKind::environment, name + "_FILE"}});
     }
     const std::string value = variable(name);
-    if (!value.empty()) {
+    if (value.starts_with("tcp://") || value.starts_with("udp://")) {
+      // Kubernetes tells the pods of a service named lepus where it is:
+      // LEPUS_PORT=tcp://10.0.0.1:5672.
+      result_.warnings.push_back(
+          fmt::format("{}: {} describes a service and is not heeded", name, value));
+    } else if (!value.empty()) {
       apply({key, value, {OriginKind::environment, name}});
     }
   }
@@ -247,14 +252,61 @@ class Loader {
     if (management_chosen && !set_by("prometheus.tcp.port", OriginKind::file)) {
       result_.prometheus_listener.reset();
     }
-    // As in RabbitMQ: a file that only speaks of TLS wants no plain management port.
-    if (result_.management_tls_listener && !set_by("management.tcp.port", OriginKind::file) &&
-        !set_by("management.tcp.ip", OriginKind::file) &&
-        !set_by("management.ssl.port", OriginKind::environment)) {
-      result_.management_listener.reset();
-    }
     complete_addresses();
     complete_tls();
+    complete_mechanisms();
+    refuse_what_is_missing();
+    warn_about_what_has_no_effect();
+  }
+
+  void complete_mechanisms() {
+    std::erase_if(result_.auth_mechanisms, [this](const std::string& mechanism) {
+      const bool is_offered = mechanism == "PLAIN" || mechanism == "AMQPLAIN";
+      if (!is_offered) {
+        result_.warnings.push_back(
+            fmt::format("auth_mechanisms: {} is not offered here", mechanism));
+      }
+      return !is_offered;
+    });
+    if (result_.auth_mechanisms.empty()) {
+      problems_.emplace_back(
+          "auth_mechanisms: nobody could log in; PLAIN and AMQPLAIN are offered");
+    }
+  }
+
+  /// A port that was asked for and does not come would be found out too late.
+  void refuse_what_is_missing() {
+    const auto refuse = [this](const char* key, std::optional<Listener>& listener,
+                               const char* what) {
+      const auto found = result_.origins.find(key);
+      if (found == result_.origins.end() || !listener) {
+        return;
+      }
+      listener->required = false;
+      const std::string text = fmt::format("{}: {} is not offered yet", found->second.text, what);
+      (found->second.kind >= OriginKind::environment ? problems_ : result_.warnings)
+          .push_back(text);
+    };
+    refuse("management.ssl.port", result_.management_tls_listener, "management over TLS");
+    refuse("prometheus.tcp.port", result_.prometheus_listener, "the metrics port");
+  }
+
+  void warn_about_what_has_no_effect() {
+    for (const auto* key :
+         {"collect_statistics_interval", "consumer_timeout", "management.path_prefix",
+          "management.ssl.ip", "prometheus.path", "prometheus.return_per_object_metrics",
+          "prometheus.tcp.ip", "ssl_handshake_timeout"}) {
+      const auto found = result_.origins.find(key);
+      if (found != result_.origins.end()) {
+        result_.warnings.push_back(
+            fmt::format("{}: {} has no effect here", found->second.text, key));
+      }
+    }
+    if (result_.default_queue_type == "stream") {
+      result_.warnings.emplace_back(
+          "default_queue_type: only x-queue-type makes a queue a stream; the default stays "
+          "classic");
+    }
   }
 
   void complete_addresses() {

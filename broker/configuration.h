@@ -134,7 +134,7 @@ struct Configuration {
   std::optional<std::uint32_t> consumer_max_per_channel;
   /// Empty: no limit.
   std::optional<std::uint32_t> vhost_max;
-  /// Offered in this order.
+  /// Offered in this order: PLAIN, AMQPLAIN, or one of them.
   std::vector<std::string> auth_mechanisms{"PLAIN", "AMQPLAIN"};
   /// Users that may log in over the loopback interface only.
   std::set<std::string> loopback_users{"guest"};

@@ -1,13 +1,18 @@
+#include <array>
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -36,19 +41,49 @@ void raise_descriptor_limit() {
   }
 }
 
-/// Waits for SIGTERM or SIGINT; from then on a second one ends the process at once.
-void wait_for_stop_signal(boost::asio::io_context& context, boost::asio::signal_set& signals) {
-  signals.async_wait([&context](const auto& /*error*/, int number) {
-    spdlog::info("stopping: signal {}", number);
-    context.stop();
-  });
-  context.run();
-  // Not the default action, which a container's first process is spared.
-  signals.clear();
-  for (const int number : {SIGTERM, SIGINT}) {
-    std::signal(number, [](int) { ::_exit(EXIT_FAILURE); });
+/// The first SIGTERM or SIGINT asks for a stop in good order, whatever is being done when it comes;
+/// the second one ends the process at once. There is one of these in the process.
+class StopSignal {
+ public:
+  explicit StopSignal(boost::asio::io_context& context) : context_(context), end_(context) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
+      throw std::system_error(errno, std::generic_category(), "cannot make a pipe for signals");
+    }
+    end_.assign(ends[0]);
+    written_end = ends[1];
+    for (const int number : {SIGTERM, SIGINT}) {
+      // Not the default action, which a container's first process is spared.
+      std::signal(number, note);
+    }
   }
-}
+
+  /// Runs the context until a signal has come.
+  void wait() {
+    end_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                    [this](const auto& /*error*/) {
+                      spdlog::info("stopping: signal {}", first.load());
+                      context_.stop();
+                    });
+    context_.run();
+  }
+
+ private:
+  static void note(int number) {
+    int none = 0;
+    if (!first.compare_exchange_strong(none, number)) {
+      ::_exit(EXIT_FAILURE);
+    }
+    const char octet = 0;
+    static_cast<void>(!::write(written_end, &octet, 1));
+  }
+
+  static inline std::atomic<int> first{0};
+  static inline int written_end = -1;
+
+  boost::asio::io_context& context_;
+  boost::asio::posix::stream_descriptor end_;
+};
 
 int serve(const Configuration& configuration) {
   if (auto started = start_log(configuration); !started) {
@@ -61,17 +96,18 @@ int serve(const Configuration& configuration) {
   raise_descriptor_limit();
   // Before the threads start, so that an early signal stops in good order too.
   boost::asio::io_context context(1);
-  boost::asio::signal_set signals(context, SIGTERM, SIGINT);
+  StopSignal stop_signal(context);
   spdlog::info("{} starts on node {}, data in {}", version_text(), configuration.node_name,
                configuration.data_dir);
   Broker broker(configuration, context);
   if (auto started = broker.start(); !started) {
+    broker.stop();  // It still has something to say.
     spdlog::shutdown();
     return print_error("lepus: " + started.error().text);
   }
   std::cout << broker.ready_line() << std::endl;
   spdlog::info("Server startup complete");
-  wait_for_stop_signal(context, signals);
+  stop_signal.wait();
   broker.stop();
   spdlog::info("stopped");
   spdlog::shutdown();

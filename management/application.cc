@@ -45,8 +45,9 @@ bool refuses_json(const Request& request) {
 
 }  // namespace
 
-Application::Application(model::BrokerAccess& access, std::shared_ptr<Executor> executor)
-    : broker_(access, std::move(executor)), router_(api_routes()) {}
+Application::Application(model::BrokerAccess& access, std::shared_ptr<Executor> executor,
+                         std::size_t answer_bytes_max)
+    : broker_(access, std::move(executor)), router_(api_routes()), answers_(answer_bytes_max) {}
 
 std::optional<Response> Application::answer_outside_api(const Request& request,
                                                         const Target& target) const {
@@ -113,12 +114,19 @@ Result<Application::Admission, Response> Application::admit(const Request& reque
 }
 
 bool Application::accepts_body(const Request& request) const {
-  return admit(request).has_value();
+  const bool writes = request.method == Method::put || request.method == Method::post ||
+                      request.method == Method::del;
+  const auto admitted = writes ? admit(request) : Result<Admission, Response>{Response{}};
+  // What needs no login is open to everybody, who must not fill the memory.
+  return admitted && admitted->match.route->right != Right::none;
 }
 
 Task<Response> Application::answer(Request request) {
   auto admitted = admit(request);
   if (!admitted) {
+    if (!admitted.error().refusal.empty()) {
+      spdlog::warn("HTTP access denied: {}", admitted.error().refusal);
+    }
     co_return admitted.error();
   }
   sampler_.note_request(broker_.clock().steady_ms());
@@ -127,7 +135,8 @@ Task<Response> Application::answer(Request request) {
                   .parameters = std::move(admitted->match.parameters),
                   .user = std::move(admitted->user),
                   .broker = broker_,
-                  .sampler = sampler_};
+                  .sampler = sampler_,
+                  .answers = answers_};
   const Handler& handler = admitted->match.route->handler;
   if (const auto* at_hand = std::get_if<Response (*)(const Context&)>(&handler)) {
     co_return (*at_hand)(context);

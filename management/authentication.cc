@@ -4,6 +4,9 @@
 #include <array>
 #include <stdexcept>
 
+#include "broker/base/printable.h"
+#include "broker/model/names.h"
+
 namespace lepus::management {
 
 namespace {
@@ -12,19 +15,6 @@ Response login_failed(std::string_view reason) {
   Response response = error_response(401, "not_authorized", reason);
   response.headers.emplace_back("www-authenticate", basic_challenge);
   return response;
-}
-
-int sextet(char letter) {
-  if (letter >= 'A' && letter <= 'Z') {
-    return letter - 'A';
-  }
-  if (letter >= 'a' && letter <= 'z') {
-    return letter - 'a' + 26;
-  }
-  if (letter >= '0' && letter <= '9') {
-    return letter - '0' + 52;
-  }
-  return letter == '+' ? 62 : letter == '/' ? 63 : -1;
 }
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
@@ -47,34 +37,6 @@ bool has_permissions(const model::Topology& topology, const model::User& user,
 
 }  // namespace
 
-std::optional<std::string> base64_decode(std::string_view text) {
-  if (text.size() % 4 != 0) {
-    return std::nullopt;
-  }
-  std::size_t padding = 0;
-  while (padding < 2 && text.ends_with('=')) {
-    text.remove_suffix(1);
-    ++padding;
-  }
-  std::string octets;
-  octets.reserve(text.size() / 4 * 3 + 3);
-  unsigned bits = 0;
-  unsigned held = 0;
-  for (const char letter : text) {
-    const int value = sextet(letter);
-    if (value < 0) {
-      return std::nullopt;
-    }
-    bits = (bits << 6U | static_cast<unsigned>(value)) & 0xFFFFFFU;
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      octets += static_cast<char>(bits >> held & 0xFFU);
-    }
-  }
-  return octets;
-}
-
 Result<model::User, Response> authenticate(const model::Topology& topology,
                                            std::string_view authorization, bool from_loopback) {
   constexpr std::string_view basic = "basic ";
@@ -94,7 +56,7 @@ Result<model::User, Response> authenticate(const model::Topology& topology,
   while (encoded.starts_with(' ')) {
     encoded.remove_prefix(1);
   }
-  const auto credentials = base64_decode(encoded);
+  const auto credentials = model::base64_decode(encoded);
   const std::size_t colon = credentials ? credentials->find(':') : std::string::npos;
   if (colon == std::string::npos) {
     return Response{.status = 400};
@@ -104,11 +66,15 @@ Result<model::User, Response> authenticate(const model::Topology& topology,
       topology.authenticate(name, std::string_view{*credentials}.substr(colon + 1), from_loopback);
   if (!user) {
     const bool is_remote = user.error().text.ends_with("can only connect via localhost");
-    return is_remote ? not_authorised("User can only log in via localhost")
-                     : login_failed("Login failed");
+    Response refused = is_remote ? not_authorised("User can only log in via localhost")
+                                 : login_failed("Login failed");
+    refused.refusal = printable(user.error().text);
+    return refused;
   }
   if (!is_management_user(*user)) {
-    return not_authorised("Not management user");
+    Response refused = not_authorised("Not management user");
+    refused.refusal = "user '" + printable(name) + "' - not a management user";
+    return refused;
   }
   return *std::move(user);
 }

@@ -26,9 +26,6 @@ enum class Right {
 /// The header's value for 401 answers that ask for a login.
 inline constexpr std::string_view basic_challenge = "Basic realm=\"RabbitMQ Management\"";
 
-/// The octets of base64 with padding; nothing if it is none.
-[[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
-
 /// Logs in by the header Authorization, or says with which answer the request ends.
 [[nodiscard]] Result<model::User, Response> authenticate(const model::Topology& topology,
                                                          std::string_view authorization,

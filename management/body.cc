@@ -5,24 +5,38 @@
 
 #include <nlohmann/json.hpp>
 
+#include "broker/model/names.h"
 #include "management/json_values.h"
 
 namespace lepus::management {
 
 using nlohmann::json;
 
-BodyReader::BodyReader(std::string_view body) : object_(std::make_unique<json>(json::object())) {
-  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-    return;
+namespace {
+
+const json empty_object = json::object();
+
+}  // namespace
+
+BodyReader::BodyReader(std::string_view body) : object_(&empty_object) {
+  if (body.find_first_not_of(" \t\r\n") != std::string_view::npos) {
+    parsed_ = std::make_unique<json>(parse_json(body));
+    take(*parsed_);
   }
-  json parsed = parse_json(body);
-  if (parsed.is_string()) {
+}
+
+BodyReader::BodyReader(Parsed parsed) : object_(&empty_object) {
+  take(parsed.value);
+}
+
+void BodyReader::take(const json& value) {
+  if (value.is_string()) {
     fail(
         "invalid payload: the request body JSON-decoded to a string. Is the input "
         "doubly-JSON-encoded?");
-  } else if (parsed.is_object()) {
-    *object_ = std::move(parsed);
-  } else if (!parsed.is_null()) {
+  } else if (value.is_object()) {
+    object_ = &value;
+  } else if (!value.is_null()) {
     fail("not_json");
   }
 }
@@ -99,6 +113,14 @@ std::string BodyReader::text(std::string_view name, std::string_view otherwise) 
   }
   fail_type("not_string", *value);
   return std::string{otherwise};
+}
+
+std::string BodyReader::base64(std::string_view name) {
+  std::string value = text(name);
+  if (!model::base64_decode(value)) {
+    fail_type("not_base64", value);
+  }
+  return value;
 }
 
 amqp::FieldTable BodyReader::arguments(std::string_view name) {

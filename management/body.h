@@ -21,6 +21,13 @@ class BodyReader {
  public:
   /// Parses the body; no body and `null` are `{}`, and what else isn't an object is a mistake.
   explicit BodyReader(std::string_view body);
+
+  /// JSON that is parsed already, and outlives the reader.
+  struct Parsed {
+    const nlohmann::json& value;
+  };
+
+  explicit BodyReader(Parsed parsed);
   ~BodyReader();
   BodyReader(const BodyReader&) = delete;
   BodyReader& operator=(const BodyReader&) = delete;
@@ -33,6 +40,8 @@ class BodyReader {
   [[nodiscard]] bool boolean(std::string_view name, bool otherwise);
   [[nodiscard]] std::optional<std::int64_t> integer(std::string_view name);
   [[nodiscard]] std::string text(std::string_view name, std::string_view otherwise = {});
+  /// A text that is base64; not decoded.
+  [[nodiscard]] std::string base64(std::string_view name);
   /// An object as a table; `[]` is empty.
   [[nodiscard]] amqp::FieldTable arguments(std::string_view name);
   /// A list of strings, or one string with commas.
@@ -47,7 +56,10 @@ class BodyReader {
   [[nodiscard]] const nlohmann::json* find(std::string_view name) const;
   void fail_type(std::string_view expected, const nlohmann::json& value);
 
-  std::unique_ptr<nlohmann::json> object_;
+  void take(const nlohmann::json& value);
+
+  std::unique_ptr<nlohmann::json> parsed_;  ///< if it came as text
+  const nlohmann::json* object_;
   std::optional<Response> error_;
 };
 

@@ -144,6 +144,27 @@ class BrokerCalls {
     return {executor_, [this](auto answer) { access_.consumer_rows(std::move(answer)); }};
   }
 
+  [[nodiscard]] BrokerCall<std::vector<model::ConnectionRow>> connection_rows_of(
+      model::ConnectionId connection) const {
+    return {executor_, [this, connection](auto answer) {
+              access_.connection_rows_of(connection, std::move(answer));
+            }};
+  }
+
+  [[nodiscard]] BrokerCall<std::vector<model::ChannelRow>> channel_rows_of(
+      model::ConnectionId connection) const {
+    return {executor_, [this, connection](auto answer) {
+              access_.channel_rows_of(connection, std::move(answer));
+            }};
+  }
+
+  [[nodiscard]] BrokerCall<std::vector<model::ConsumerRow>> consumer_rows_of(
+      model::ConnectionId connection) const {
+    return {executor_, [this, connection](auto answer) {
+              access_.consumer_rows_of(connection, std::move(answer));
+            }};
+  }
+
   [[nodiscard]] BrokerCall<model::MessageCounters> total_counters() const {
     return {executor_, [this](auto answer) { access_.total_counters(std::move(answer)); }};
   }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "broker/model/user.h"
+#include "management/answer_budget.h"
 #include "management/broker_calls.h"
 #include "management/request.h"
 
@@ -25,6 +26,7 @@ struct Context {
   model::User user;  ///< authenticated; nobody for routes without login
   const BrokerCalls& broker;
   Sampler& sampler;
+  const AnswerBudget& answers;
 
   /// What stands in the path for ":name"; the route has it.
   [[nodiscard]] const std::string& path(std::string_view name) const {

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <memory>
 #include <thread>
 #include <unordered_map>
@@ -53,7 +54,7 @@ class Server::Implementation {
   Implementation(ServerOptions options, model::BrokerAccess& access)
       : options_(std::move(options)),
         executor_(std::make_shared<LoopExecutor>()),
-        application_(std::make_unique<Application>(access, executor_)),
+        application_(std::make_unique<Application>(access, executor_, options_.answer_bytes_max)),
         acceptor_(executor_->context),
         pause_timer_(executor_->context),
         sample_timer_(executor_->context) {}
@@ -75,7 +76,10 @@ class Server::Implementation {
     }
     accept();
     sample();
-    thread_ = std::thread([this] { executor_->context.run(); });
+    thread_ = std::thread([this] {
+      executor_->context.run();
+      ended_.set_value();
+    });
     return {};
   }
 
@@ -85,9 +89,14 @@ class Server::Implementation {
     return text_of(endpoint_.address().to_string(), endpoint_.port());
   }
 
+  bool begin_stop(std::chrono::milliseconds limit) {
+    executor_->end();
+    return !thread_.joinable() || end_.wait_for(limit) == std::future_status::ready;
+  }
+
   void stop() {
+    executor_->end();
     if (thread_.joinable()) {
-      executor_->end();
       thread_.join();
     }
     for (const auto& [number, session] : std::exchange(sessions_, {})) {
@@ -177,6 +186,8 @@ class Server::Implementation {
   asio::steady_timer sample_timer_;
   std::unordered_map<std::uint64_t, std::shared_ptr<HttpSession>> sessions_;
   std::uint64_t last_session_ = 0;
+  std::promise<void> ended_;  ///< the thread's loop
+  std::future<void> end_ = ended_.get_future();
   std::thread thread_;
 };
 
@@ -195,6 +206,10 @@ std::uint16_t Server::port() const {
 
 std::string Server::address() const {
   return implementation_->address();
+}
+
+bool Server::begin_stop(std::chrono::milliseconds limit) {
+  return implementation_->begin_stop(limit);
 }
 
 void Server::stop() {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -37,6 +38,9 @@ constexpr std::chrono::seconds idle_limit{75};
 constexpr std::chrono::seconds body_limit{60};
 constexpr std::chrono::seconds answer_limit{30};
 constexpr std::chrono::seconds write_limit{120};
+/// How long what a client still sends is thrown away, so that it can read its answer.
+constexpr std::chrono::seconds linger_limit{5};
+constexpr std::size_t discard_bytes = std::size_t{64} << 10U;
 
 Method method_of(http::verb verb) {
   switch (verb) {
@@ -71,6 +75,10 @@ std::string http_date() {
   return {text, length};
 }
 
+Response too_large() {
+  return error_response(413, "bad_request", "the request body is too large");
+}
+
 class Session final : public HttpSession, public std::enable_shared_from_this<Session> {
  public:
   Session(Tcp::socket socket, Application& application, std::function<void()> closed)
@@ -88,6 +96,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   void close() override {
     // The answer under way goes first: it refers to the application.
     answering_.reset();
+    charge_.reset();
     timer_.cancel();
     boost::system::error_code ignored;
     stream_.socket().close(ignored);
@@ -107,7 +116,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   void read_header() {
     parser_.emplace();
     parser_->header_limit(header_bytes_max);
-    parser_->body_limit(body_bytes_max);
+    parser_->body_limit(boost::none);  // header_read() knows what it may be.
     keep_alive_ = true;
     stream_.expires_after(idle_limit);
     http::async_read_header(stream_, buffer_, *parser_,
@@ -129,16 +138,16 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
       answer();
       return;
     }
-    if (!application_.accepts_body(request_)) {
-      const auto length = parser_->content_length();
-      if (length && *length > refused_body_bytes_max) {
-        // Not read at all, so nothing may follow it.
-        keep_alive_ = false;
-        answer();
-        return;
-      }
-      parser_->body_limit(refused_body_bytes_max);
+    const bool is_accepted = application_.accepts_body(request_);
+    const std::uint64_t limit_bytes = is_accepted ? body_bytes_max : refused_body_bytes_max;
+    const auto length_bytes = parser_->content_length();
+    if (length_bytes && *length_bytes > limit_bytes) {
+      // Not read at all, so nothing may follow it.
+      keep_alive_ = false;
+      is_accepted ? write(too_large()) : answer();
+      return;
     }
+    parser_->body_limit(limit_bytes);
     if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) {
       send_continue();
     } else {
@@ -189,7 +198,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   void refuse(boost::system::error_code error) {
     keep_alive_ = false;
     if (error == http::error::body_limit) {
-      write(error_response(413, "bad_request", "the request body is too large"));
+      write(too_large());
     } else if (error == http::error::header_limit) {
       write({.status = 431});
     } else if (error.category() == http::make_error_code(http::error::bad_method).category() &&
@@ -237,7 +246,20 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     write(std::move(response));
   }
 
+  /// Counts the answer's octets until they are written, or makes another one of it.
+  void charge(Response& response) {
+    charge_ = std::move(response.charge);
+    if (charge_ == nullptr) {
+      charge_ = application_.answers().open();
+      if (!charge_->add(response.body.size())) {
+        response = too_busy();
+        keep_alive_ = false;
+      }
+    }
+  }
+
   void write(Response response) {
+    charge(response);
     auto message = std::make_shared<http::response<http::string_body>>();
     message->version(version_);
     message->result(static_cast<unsigned>(response.status));
@@ -267,16 +289,35 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   }
 
   void written(boost::system::error_code error) {
+    charge_.reset();
     if (!stream_.socket().is_open()) {
       return;
     }
-    if (error || !keep_alive_) {
-      boost::system::error_code ignored;
-      stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+    if (error) {
       close();
-      return;
+    } else if (keep_alive_) {
+      read_header();
+    } else {
+      linger();
     }
-    read_header();
+  }
+
+  /// Closing a socket with unread input would reset the connection, and with it destroy the answer
+  /// on its way.
+  void linger() {
+    boost::system::error_code ignored;
+    stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+    parser_.reset();
+    discarded_.resize(discard_bytes);
+    stream_.expires_after(linger_limit);  // in all
+    discard();
+  }
+
+  void discard() {
+    stream_.async_read_some(asio::buffer(discarded_),
+                            [self = shared_from_this()](auto error, std::size_t /*bytes*/) {
+                              error ? self->close() : self->discard();
+                            });
   }
 
   beast::tcp_stream stream_;
@@ -288,6 +329,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   Request request_;
   std::string target_;
   std::optional<Task<Response>> answering_;
+  std::shared_ptr<AnswerBudget::Charge> charge_;  ///< for what is being written
+  std::vector<char> discarded_;
   std::uint64_t answer_number_ = 0;
   unsigned version_ = 11;
   bool from_loopback_ = false;

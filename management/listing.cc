@@ -23,6 +23,8 @@ namespace {
 
 constexpr std::int64_t page_size_default = 100;
 constexpr std::int64_t page_size_max = 500;
+/// For matching the names of one list against an expression.
+constexpr std::int64_t matching_ms_max = 500;
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
@@ -130,6 +132,25 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
+/// An expression may take long for each name, and meanwhile nobody else is answered.
+std::optional<Response> filter_by_pattern(const Context& context, const List& list,
+                                          const model::Pattern& pattern,
+                                          std::vector<std::size_t>& indexes) {
+  const Clock& clock = context.broker.clock();
+  const std::int64_t deadline_ms = clock.steady_ms() + matching_ms_max;
+  std::vector<std::size_t> kept;
+  for (const std::size_t index : indexes) {
+    if (clock.steady_ms() > deadline_ms) {
+      return bad_request("the expression takes too long to match");
+    }
+    if (pattern.matches(list.name(index))) {
+      kept.push_back(index);
+    }
+  }
+  indexes = std::move(kept);
+  return std::nullopt;
+}
+
 /// Removes what the query's name doesn't fit.
 std::optional<Response> filter(const Context& context, const List& list,
                                std::vector<std::size_t>& indexes) {
@@ -142,8 +163,7 @@ std::optional<Response> filter(const Context& context, const List& list,
     if (!pattern) {
       return invalid_pagination();
     }
-    std::erase_if(indexes, [&](std::size_t index) { return !pattern->matches(list.name(index)); });
-    return std::nullopt;
+    return filter_by_pattern(context, list, *pattern, indexes);
   }
   const std::string lower = lower_case(wanted);
   std::erase_if(indexes, [&](std::size_t index) {

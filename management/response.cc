@@ -90,6 +90,11 @@ Response topology_error(const Error& error) {
   return bad_request(text);
 }
 
+Response too_busy() {
+  return error_response(503, "service_unavailable",
+                        "too much is being answered at once; ask again later, or for less");
+}
+
 Response not_committed() {
   return error_response(500, "internal_server_error",
                         "the change could not be written to the store");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "broker/model/protocol_error.h"
+#include "management/answer_budget.h"
 
 namespace lepus::management {
 
@@ -17,6 +19,10 @@ struct Response {
   std::string body;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
+  /// The body's octets, if they are counted already.
+  std::shared_ptr<AnswerBudget::Charge> charge;
+  /// Why a login was refused, for the log.
+  std::string refusal;
 };
 
 // ---- success
@@ -54,6 +60,8 @@ struct Response {
 [[nodiscard]] Response method_error(const model::ProtocolError& error);
 /// A word of the topology's for users and permissions, such as no_such_user: 400.
 [[nodiscard]] Response topology_error(const Error& error);
+/// 503: too much is being answered already.
+[[nodiscard]] Response too_busy();
 /// 500: the store did not take a change.
 [[nodiscard]] Response not_committed();
 

@@ -134,8 +134,8 @@ const Route routes[] = {
     {post, "all-configuration", admin, post_definitions},
 
     {get, "aliveness-test/:vhost", vhost, test_aliveness},
-    {get, "healthchecks/node", any, check_ready},
-    {get, "healthchecks/node/:node", any, check_ready},
+    {get, "healthchecks/node", any, check_node},
+    {get, "healthchecks/node/:node", any, check_node},
     {get, "health/checks/alarms", any, check_alarms},
     {get, "health/checks/local-alarms", any, check_alarms},
     {get, "health/checks/virtual-hosts", any, check_virtual_hosts},
@@ -145,7 +145,7 @@ const Route routes[] = {
     {get, "health/checks/node-is-mirror-sync-critical", any, check_quorum_critical},
     {get, "health/checks/ready-to-serve-clients", any, check_ready},
     {get, "health/checks/is-in-service", any, check_ready},
-    {get, "health/checks/below-node-connection-limit", any, check_ready},
+    {get, "health/checks/below-node-connection-limit", any, check_connection_limit},
     {get, "health/checks/certificate-expiration/:within/:unit", any, check_certificate_expiration},
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,8 @@ struct ServerOptions {
   std::uint16_t port = 15672;    ///< 0: any free one
   /// More clients than these are turned away.
   std::size_t connections_max = 1000;
+  /// Of all answers that are being made or written; beyond it requests get 503.
+  std::size_t answer_bytes_max = std::size_t{256} << 20U;
 };
 
 /// The HTTP server of the management API, on a thread of its own.
@@ -33,7 +36,11 @@ class Server {
   [[nodiscard]] std::uint16_t port() const;
   /// "127.0.0.1:15672", with brackets around IPv6.
   [[nodiscard]] std::string address() const;
-  /// Closes all connections and ends the thread. Answers of the broker that come later are dropped.
+  /// Nothing more is answered; @return whether the thread has ended within the limit. It ends after
+  /// the request that it is just working on.
+  bool begin_stop(std::chrono::milliseconds limit);
+  /// Ends the thread, however long that takes, and closes all connections. Answers of the broker
+  /// that come later are dropped.
   void stop();
 
  private:

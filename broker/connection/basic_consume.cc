@@ -96,6 +96,12 @@ void Channel::handle_consume(const amqp::BasicConsume& method) {
          "attempt to reuse consumer tag '" + std::string{method.consumer_tag} + "'");
     return;
   }
+  const auto& consumers_max = host().settings().consumer_max_per_channel;
+  if (consumers_max && consumers_.size() >= *consumers_max) {
+    fail(amqp::ReplyCode::not_allowed,
+         "reached maximum (" + std::to_string(*consumers_max) + ") of consumers per channel");
+    return;
+  }
   std::string tag = method.consumer_tag.empty() ? "amq.ctag-" + model::random_name_part({})
                                                 : std::string{method.consumer_tag};
   if (method.queue == reply_to_queue) {

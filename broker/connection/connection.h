@@ -130,6 +130,9 @@ class Connection {
 
   void start_handshake_timeout();
   [[nodiscard]] model::ConnectionRow row() const;
+
+  void append_rows(std::vector<model::ConnectionRow>& rows) const { rows.push_back(row()); }
+
   void append_rows(std::vector<model::ChannelRow>& rows) const;
   void append_rows(std::vector<model::ConsumerRow>& rows) const;
   void add_counters(model::MessageCounters& total) const;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,14 +11,22 @@ namespace lepus::connection {
 /// What all connections of the broker share; constant while they run.
 struct ConnectionSettings {
   std::uint16_t heartbeat_s = 60;          ///< offered in connection.tune
-  std::uint32_t frame_max_bytes = 131072;  ///< offered, and the most a client may choose
+  std::uint32_t frame_max_bytes = 131072;  ///< offered, and the most a client may choose; 0: any
   std::uint16_t channel_max = 2047;        ///< offered, and the most a client may choose
   std::int64_t handshake_timeout_ms = 10000;
   std::uint64_t max_message_size_bytes = 134217728;
+  /// Open connections of all clients; nothing: as many as come.
+  std::optional<std::int64_t> connection_max;
+  /// Nothing: as many as come.
+  std::optional<std::uint32_t> consumer_max_per_channel;
+  /// Offered in this order; each is PLAIN or AMQPLAIN.
+  std::vector<std::string> mechanisms = {"PLAIN", "AMQPLAIN"};
   /// Users that may come from the own machine only.
   std::vector<std::string> loopback_users = {"guest"};
   std::string cluster_name = "rabbit@localhost";
   std::string lepus_version = "0.1.0";
+  /// Writes a warning to the log; any thread. Empty: nobody reads it.
+  std::function<void(const std::string&)> warn;
 };
 
 /// The TLS session under a connection, for management.

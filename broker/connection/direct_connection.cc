@@ -10,6 +10,20 @@
 
 namespace lepus::connection {
 
+namespace {
+
+/// What close methods say, without the code's name in the text.
+model::ProtocolError error_of(std::uint16_t code, std::string_view text) {
+  const auto reply_code = static_cast<amqp::ReplyCode>(code);
+  const std::string prefix = std::string{amqp::reply_name(reply_code)} + " - ";
+  if (text.starts_with(prefix)) {
+    text.remove_prefix(prefix.size());
+  }
+  return {reply_code, std::string{text}};
+}
+
+}  // namespace
+
 model::Checked<std::unique_ptr<DirectConnection>> DirectConnection::open(ShardConnections& host,
                                                                          const std::string& user,
                                                                          const std::string& vhost) {
@@ -52,6 +66,13 @@ void DirectConnection::publish(std::string_view exchange, std::string_view routi
 }
 
 void DirectConnection::enqueue(Call call) {
+  if (closed_) {
+    // Perhaps nobody has heard yet why.
+    if (call.handler) {
+      call.handler({.error = closing_error_});
+    }
+    return;
+  }
   calls_.push_back(std::move(call));
   run_next();
 }
@@ -94,8 +115,7 @@ void DirectConnection::connection_changed() {
   }
   input_.insert(0, rest);
   if (connection_->socket_wish() != SocketWish::keep && !closed_) {
-    fail(amqp::to_number(amqp::ReplyCode::connection_forced), "CONNECTION_FORCED");
-    closed_ = true;
+    close(amqp::to_number(amqp::ReplyCode::connection_forced), "CONNECTION_FORCED");
   }
   run_next();
 }
@@ -157,8 +177,7 @@ void DirectConnection::handle_method(std::string_view payload) {
     case amqp::method_key<amqp::ConnectionClose>: {
       amqp::ConnectionClose method;
       if (amqp::decode_arguments(payload.substr(amqp::method_ids_bytes), method)) {
-        closed_ = true;
-        fail(method.reply_code, method.reply_text);
+        close(method.reply_code, method.reply_text);
       }
       return;
     }
@@ -170,17 +189,17 @@ void DirectConnection::handle_method(std::string_view payload) {
 }
 
 void DirectConnection::fail(std::uint16_t code, std::string_view text) {
-  const auto reply_code = static_cast<amqp::ReplyCode>(code);
-  const std::string prefix = std::string{amqp::reply_name(reply_code)} + " - ";
-  if (text.starts_with(prefix)) {
-    text.remove_prefix(prefix.size());
-  }
-  answer_ = {.error = model::ProtocolError{reply_code, std::string{text}}};
-  const model::ProtocolError error = *answer_.error;
+  answer_ = {.error = error_of(code, text)};
   finish();
-  while (closed_ && !calls_.empty()) {
+}
+
+/// Answers all that waits.
+void DirectConnection::close(std::uint16_t code, std::string_view text) {
+  closed_ = true;
+  closing_error_ = error_of(code, text);
+  while (!calls_.empty()) {
     running_ = true;
-    answer_ = {.error = error};
+    answer_ = {.error = closing_error_};
     finish();
   }
 }

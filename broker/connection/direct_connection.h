@@ -37,7 +37,7 @@ struct DirectAnswer {
 /// A client inside the broker, for management: a connection with one channel (in confirm mode) on
 /// which AMQP methods are executed, with exactly the checks and texts that clients get. A channel
 /// error ends the method, not the client. Lives on its shard's thread; handlers are called from
-/// ShardConnections::end_turn(), in the order of the calls.
+/// ShardConnections::end_turn(), in the order of the calls; once it is closed, at once.
 class DirectConnection final : public TransportSession {
  public:
   using Handler = std::function<void(DirectAnswer&&)>;
@@ -102,6 +102,7 @@ class DirectConnection final : public TransportSession {
   void handle(const amqp::Frame& frame);
   void handle_method(std::string_view payload);
   void fail(std::uint16_t code, std::string_view text);
+  void close(std::uint16_t code, std::string_view text);
   void finish();
 
   ShardConnections& host_;
@@ -111,6 +112,7 @@ class DirectConnection final : public TransportSession {
   std::deque<Call> calls_;
   bool running_ = false;  ///< the first of calls_ waits for its answer
   bool closed_ = false;
+  model::ProtocolError closing_error_;  ///< once closed_
   DirectAnswer answer_;
   bool in_return_ = false;  ///< content frames belong to basic.return
   std::uint64_t body_remaining_bytes_ = 0;

@@ -1,6 +1,12 @@
 #include "broker/connection/handshake.h"
 
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
 #include "amqp/method_codec.h"
+#include "broker/base/printable.h"
 #include "broker/connection/channel.h"
 #include "broker/connection/connection.h"
 #include "broker/connection/sasl.h"
@@ -15,15 +21,46 @@ bool is_within(std::uint32_t value, std::uint32_t smallest, std::uint32_t larges
   return value >= smallest && (largest == 0 || value <= largest);
 }
 
+/// "PLAIN AMQPLAIN".
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : " ") + word;
+  }
+  return text;
+}
+
+/// Where no limit was agreed on, a frame may hold a whole message, but no client may fill the
+/// memory with one.
+std::uint32_t largest_frame_bytes(const ConnectionSettings& settings, std::uint32_t agreed_bytes) {
+  if (agreed_bytes != 0) {
+    return agreed_bytes;
+  }
+  constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+  constexpr std::uint64_t least = 131072;
+  return static_cast<std::uint32_t>(
+      std::clamp(settings.max_message_size_bytes + amqp::frame_overhead_bytes, least, most));
+}
+
+/// Why a client was sent away stands in the log only.
+void warn(const Connection& connection, const ConnectionSettings& settings, std::string_view state,
+          const std::string& reason) {
+  if (settings.warn) {
+    settings.warn("Error on AMQP connection " + connection.peer().name() +
+                  " (state: " + std::string{state} + "): " + printable(reason));
+  }
+}
+
 }  // namespace
 
 void Handshake::start(Connection& connection) {
   connection.state_ = Connection::State::awaiting_start_ok;
+  const std::string mechanisms = joined(connection.host_.settings().mechanisms);
   connection.send(0,
                   amqp::ConnectionStart{.version_major = 0,
                                         .version_minor = 9,
                                         .server_properties = {connection.host_.server_properties()},
-                                        .mechanisms = {sasl_mechanisms},
+                                        .mechanisms = {mechanisms},
                                         .locales = {"en_US"}});
 }
 
@@ -75,20 +112,27 @@ void Handshake::handle_start_ok(Connection& connection, const amqp::ConnectionSt
   connection.mechanism_ = std::string{method.mechanism};
   connection.consumer_cancel_notify_ = connection.client_can("consumer_cancel_notify");
   connection.connection_blocked_ = connection.client_can("connection.blocked");
+  const ConnectionSettings& settings = connection.host_.settings();
+  const bool is_offered =
+      std::ranges::find(settings.mechanisms, method.mechanism) != settings.mechanisms.end();
   const auto credentials = parse_sasl_response(method.mechanism, method.response.bytes);
-  if (!credentials) {
+  if (!is_offered || !credentials) {
+    warn(connection, settings, "starting",
+         is_offered ? connection.mechanism_ + " login refused: the response is malformed"
+                    : "unsupported authentication mechanism '" + connection.mechanism_ + '\'');
     connection.refuse_silently();
     return;
   }
   const auto user = connection.host_.topology().authenticate(
       credentials->user, credentials->password, connection.peer_.is_loopback);
   if (!user) {
+    warn(connection, settings, "starting",
+         connection.mechanism_ + " login refused: " + user.error().text);
     refuse_login(connection);
     return;
   }
   connection.user_ = user->name;
   connection.state_ = Connection::State::awaiting_tune_ok;
-  const ConnectionSettings& settings = connection.host_.settings();
   connection.send(0, amqp::ConnectionTune{.channel_max = settings.channel_max,
                                           .frame_max = settings.frame_max_bytes,
                                           .heartbeat = settings.heartbeat_s});
@@ -113,8 +157,8 @@ void Handshake::handle_tune_ok(Connection& connection, const amqp::ConnectionTun
     connection.refuse_silently();
     return;
   }
-  connection.frame_max_bytes_ = method.frame_max;
-  connection.parser_.set_frame_max_bytes(method.frame_max);
+  connection.frame_max_bytes_ = largest_frame_bytes(settings, method.frame_max);
+  connection.parser_.set_frame_max_bytes(connection.frame_max_bytes_);
   connection.channel_max_ =
       method.channel_max == 0 ? std::uint16_t{UINT16_MAX} : method.channel_max;
   connection.heartbeat_s_ = method.heartbeat;
@@ -122,14 +166,21 @@ void Handshake::handle_tune_ok(Connection& connection, const amqp::ConnectionTun
   connection.start_heartbeats();
 }
 
-/// In RabbitMQ's order: limit of the vhost, limit of the user, existence and access.
+/// In RabbitMQ's order: limit of the node, of the vhost, of the user, existence and access.
 void Handshake::handle_open(Connection& connection, const amqp::ConnectionOpen& method) {
   ShardConnections& host = connection.host_;
   const std::string& user = connection.user_;
   const std::string_view vhost = method.virtual_host;
   const auto refuse = [&](const std::string& text) {
+    warn(connection, host.settings(), "opening", text);
     connection.fail({amqp::ReplyCode::not_allowed, text, amqp::id_of_method<amqp::ConnectionOpen>});
   };
+  const auto& connection_max = host.settings().connection_max;
+  if (connection_max && host.counts().connections() >= *connection_max) {
+    refuse("connection refused: node connection limit (" + std::to_string(*connection_max) +
+           ") is reached");
+    return;
+  }
   const auto described = host.topology().find_vhost(vhost);
   if (described && described->max_connections && *described->max_connections >= 0 &&
       host.counts().connections_of_vhost(vhost) >= *described->max_connections) {
@@ -145,7 +196,7 @@ void Handshake::handle_open(Connection& connection, const amqp::ConnectionOpen& 
     return;
   }
   if (const auto error = host.topology().check_vhost_access(user, vhost)) {
-    connection.fail({error->code, error->text, amqp::id_of_method<amqp::ConnectionOpen>});
+    refuse(error->text);
     return;
   }
   connection.access_ = host.topology().make_access(user, vhost);

@@ -157,36 +157,13 @@ Connection* ShardConnections::find(model::ConnectionId id) {
   return last_ = found->second.get();
 }
 
-void ShardConnections::append_rows(std::vector<model::ConnectionRow>& rows) const {
+std::vector<model::ConnectionId> ShardConnections::ids() const {
+  std::vector<model::ConnectionId> ids;
+  ids.reserve(connections_.size());
   for (const auto& [id, connection] : connections_) {
-    if (!connection->is_direct()) {
-      rows.push_back(connection->row());
-    }
+    ids.push_back(model::ConnectionId{id});
   }
-}
-
-void ShardConnections::append_rows(std::vector<model::ChannelRow>& rows) const {
-  for (const auto& [id, connection] : connections_) {
-    if (!connection->is_direct()) {
-      connection->append_rows(rows);
-    }
-  }
-}
-
-void ShardConnections::append_rows(std::vector<model::ConsumerRow>& rows) const {
-  for (const auto& [id, connection] : connections_) {
-    if (!connection->is_direct()) {
-      connection->append_rows(rows);
-    }
-  }
-}
-
-model::MessageCounters ShardConnections::total_counters() const {
-  model::MessageCounters total = closed_channels_;
-  for (const auto& [id, connection] : connections_) {
-    connection->add_counters(total);
-  }
-  return total;
+  return ids;
 }
 
 // ---- what queues tell

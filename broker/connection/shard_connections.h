@@ -80,11 +80,11 @@ class ShardConnections final : public model::ConnectionHost {
   // ---- for management, on this shard's thread
 
   [[nodiscard]] Connection* find(model::ConnectionId id);
-  void append_rows(std::vector<model::ConnectionRow>& rows) const;
-  void append_rows(std::vector<model::ChannelRow>& rows) const;
-  void append_rows(std::vector<model::ConsumerRow>& rows) const;
-  /// Of all channels that ever were on this shard; never falls.
-  [[nodiscard]] model::MessageCounters total_counters() const;
+  /// All of them, for a ConnectionWalk.
+  [[nodiscard]] std::vector<model::ConnectionId> ids() const;
+
+  /// What the channels did that are closed.
+  [[nodiscard]] const model::MessageCounters& closed_counters() const { return closed_channels_; }
 
   // ---- model::ConnectionHost
 

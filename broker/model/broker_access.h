@@ -40,6 +40,8 @@ struct ListenerDescription {
   std::string protocol;  ///< "amqp", "amqp/ssl", "http", "http/prometheus"
   std::string address;
   std::uint16_t port = 0;
+  /// When the certificate it shows ends, in seconds since 1970; nothing: it shows none.
+  std::optional<std::int64_t> certificate_expires_at_s;
 };
 
 /// What is constant about this node while it runs, but for `listeners`.
@@ -53,6 +55,8 @@ struct NodeDescription {
   std::vector<std::string> auth_mechanisms;
   std::int64_t started_at_ms = 0;  ///< steady clock
   std::uint32_t shards = 1;
+  std::string default_queue_type = "classic";
+  std::optional<std::int64_t> connection_max;  ///< nothing: as many as come
   std::vector<ListenerDescription> listeners;
 };
 
@@ -120,7 +124,13 @@ class BrokerAccess {
   virtual void connection_rows(Answer<std::vector<ConnectionRow>> answer) = 0;
   virtual void channel_rows(Answer<std::vector<ChannelRow>> answer) = 0;
   virtual void consumer_rows(Answer<std::vector<ConsumerRow>> answer) = 0;
-  /// Of all channels that ever were.
+  /// Of one connection; none if it is gone.
+  virtual void connection_rows_of(ConnectionId connection,
+                                  Answer<std::vector<ConnectionRow>> answer) = 0;
+  virtual void channel_rows_of(ConnectionId connection, Answer<std::vector<ChannelRow>> answer) = 0;
+  virtual void consumer_rows_of(ConnectionId connection,
+                                Answer<std::vector<ConsumerRow>> answer) = 0;
+  /// Of all channels that ever were; never falls.
   virtual void total_counters(Answer<MessageCounters> answer) = 0;
 
   /// The connection gets connection.close 320 with this text (without the code's name). Nothing

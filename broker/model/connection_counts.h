@@ -20,6 +20,7 @@ class ConnectionCounts {
 
   void add_connection(std::string_view vhost, std::string_view user, std::int64_t difference) {
     const std::lock_guard lock(mutex_);
+    connections_ += difference;
     change(vhosts_, vhost, difference);
     User& counts = users_[std::string{user}];
     counts.connections += difference;
@@ -31,6 +32,12 @@ class ConnectionCounts {
     User& counts = users_[std::string{user}];
     counts.channels += difference;
     forget_if_unused(user, counts);
+  }
+
+  /// Of all vhosts.
+  [[nodiscard]] std::int64_t connections() const {
+    const std::lock_guard lock(mutex_);
+    return connections_;
   }
 
   [[nodiscard]] std::int64_t connections_of_vhost(std::string_view vhost) const {
@@ -62,6 +69,7 @@ class ConnectionCounts {
   }
 
   mutable std::mutex mutex_;
+  std::int64_t connections_ = 0;
   StringMap<std::int64_t> vhosts_;
   StringMap<User> users_;
 };

@@ -16,6 +16,19 @@ namespace {
 constexpr std::size_t random_octets = 16;
 constexpr std::size_t random_characters = 22;
 
+int sextet(char letter) {
+  if (letter >= 'A' && letter <= 'Z') {
+    return letter - 'A';
+  }
+  if (letter >= 'a' && letter <= 'z') {
+    return letter - 'a' + 26;
+  }
+  if (letter >= '0' && letter <= '9') {
+    return letter - '0' + 52;
+  }
+  return letter == '+' ? 62 : letter == '/' ? 63 : -1;
+}
+
 }  // namespace
 
 std::string strip_line_breaks(std::string_view name) {
@@ -36,6 +49,34 @@ std::string base64_encode(std::string_view octets) {
                                       static_cast<int>(octets.size()));
   text.resize(static_cast<std::size_t>(written));
   return text;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+  if (text.size() % 4 != 0) {
+    return std::nullopt;
+  }
+  std::size_t padding = 0;
+  while (padding < 2 && text.ends_with('=')) {
+    text.remove_suffix(1);
+    ++padding;
+  }
+  std::string octets;
+  octets.reserve(text.size() / 4 * 3 + 3);
+  unsigned bits = 0;
+  unsigned held = 0;
+  for (const char letter : text) {
+    const int value = sextet(letter);
+    if (value < 0) {
+      return std::nullopt;
+    }
+    bits = (bits << 6U | static_cast<unsigned>(value)) & 0xFFFFFFU;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      octets += static_cast<char>(bits >> held & 0xFFU);
+    }
+  }
+  return octets;
 }
 
 std::string random_name_part(const std::function<void(std::span<unsigned char>)>& random_bytes) {

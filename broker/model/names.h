@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,9 @@ namespace lepus::model {
 
 /// Octets as base64 with padding.
 [[nodiscard]] std::string base64_encode(std::string_view octets);
+
+/// The octets of base64 with padding; nothing if it is none.
+[[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 
 /// 22 characters of base64url made of 16 random octets, as server-given names end.
 /// @param random_bytes  fills with random octets; empty: the system's source

@@ -92,6 +92,16 @@ struct TopologyOptions {
   std::string default_password = "guest";
   std::string default_vhost = "/";
   std::vector<std::string> default_user_tags = {"administrator"};
+  /// Of the default user in the default vhost: regular expressions.
+  std::string default_configure = ".*";
+  std::string default_write = ".*";
+  std::string default_read = ".*";
+  /// Whether a fresh node gets the default vhost and user; not when definitions will bring others.
+  bool makes_defaults = true;
+  /// Of vhosts that name none.
+  std::string default_queue_type = "classic";
+  /// No more are made than these; nothing: as many as are asked for.
+  std::optional<std::size_t> vhost_max;
   /// Users who may log in over the loopback interface only.
   std::vector<std::string> loopback_users = {"guest"};
   /// Fills with random bytes, for names of the server's making; empty: the system's source.
@@ -183,7 +193,8 @@ class Topology {
 
   [[nodiscard]] std::vector<VhostDescription> list_vhosts() const;
   [[nodiscard]] std::optional<VhostDescription> find_vhost(std::string_view name) const;
-  /// Makes the vhost with its predeclared exchanges, or changes what is described of it.
+  /// Makes the vhost with its predeclared exchanges, or changes what is described of it. Fails with
+  /// the management API's text where there are enough of them.
   Result<TopologyTicket> put_vhost(VhostDescription vhost);
   /// Removes the vhost with everything in it; see DeletedVhost. Connections to it are the caller's
   /// to close.

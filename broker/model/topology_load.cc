@@ -166,7 +166,7 @@ struct TopologyLoader {
   }
 };
 
-void Topology::State::add_defaults(storage::Batch& batch) {
+Result<void> Topology::State::add_defaults(storage::Batch& batch) {
   VhostDescription vhost{.name = options.default_vhost,
                          .description = "Default virtual host",
                          .tags = {},
@@ -182,10 +182,14 @@ void Topology::State::add_defaults(storage::Batch& batch) {
             .limits = {}};
   batch.put_topology(user_key(user.name), encode(user));
   users.put_user(std::move(user));
-  const UserPermissions permissions{options.default_user, options.default_vhost, ".*", ".*", ".*"};
+  const UserPermissions permissions{options.default_user, options.default_vhost,
+                                    options.default_configure, options.default_write,
+                                    options.default_read};
   batch.put_topology(permissions_key(permissions.user, permissions.vhost), encode(permissions));
-  const auto put = users.put_permissions(permissions);
-  LEPUS_ASSERT(put.has_value(), "the expression compiles");
+  if (const auto put = users.put_permissions(permissions); !put) {
+    return fail("default_permissions: " + put.error().text);
+  }
+  return {};
 }
 
 Result<void> Topology::load(const storage::Recovered& recovered) {
@@ -208,8 +212,10 @@ Result<void> Topology::load(const storage::Recovered& recovered) {
   }
   auto batch = state_->log.new_batch();
   state_->ids.begin(next_id, *batch);
-  if (records->empty()) {
-    state_->add_defaults(*batch);
+  if (records->empty() && state_->options.makes_defaults) {
+    if (auto added = state_->add_defaults(*batch); !added) {
+      return added;
+    }
   }
   // The one wait of the model: nothing runs yet, and no id may be used before its reservation is
   // safe.

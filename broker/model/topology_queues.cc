@@ -151,7 +151,9 @@ Checked<DeclaredQueue> Topology::declare_queue(const Access& access,
   declaring.arguments = declaration.arguments;
   declaring.server_named = declaring.name.empty();
   if (const auto vhost = find_vhost(access.vhost())) {
-    add_default_type(declaring, vhost->default_queue_type);
+    add_default_type(declaring, vhost->default_queue_type.empty()
+                                    ? std::string_view{state_->options.default_queue_type}
+                                    : vhost->default_queue_type);
   }
   if (declaring.server_named) {
     if (auto refused = check_server_named(declaring.arguments)) {

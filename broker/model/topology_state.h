@@ -58,8 +58,9 @@ struct Topology::State {
 
   /// Adds a vhost with its predeclared exchanges to memory.
   Vhost& add_vhost(VhostDescription description);
-  /// The default vhost, user and permissions, in memory and in the batch.
-  void add_defaults(storage::Batch& batch);
+  /// The default vhost, user and permissions, in memory and in the batch. Fails if these are not
+  /// possible.
+  Result<void> add_defaults(storage::Batch& batch);
   /// Erases the records of what is gone; whether any of it was durable.
   static bool erase_removed(const RemovedObjects& removed, storage::Batch& batch);
   /// The queue that has the name already, if it is the same; null if there is none.

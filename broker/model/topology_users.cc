@@ -104,12 +104,7 @@ std::vector<UserPermissions> Topology::list_permissions() const {
 
 std::optional<UserPermissions> Topology::find_permissions(std::string_view user,
                                                           std::string_view vhost) const {
-  for (UserPermissions& permissions : state_->users.list_permissions()) {
-    if (permissions.user == user && permissions.vhost == vhost) {
-      return std::move(permissions);
-    }
-  }
-  return std::nullopt;
+  return state_->users.find_permissions(user, vhost);
 }
 
 Result<TopologyTicket> Topology::put_permissions(UserPermissions permissions) {

@@ -1,6 +1,8 @@
 #include <mutex>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "broker/model/topology.h"
 #include "broker/model/topology_records.h"
 #include "broker/model/topology_state.h"
@@ -53,6 +55,11 @@ Result<TopologyTicket> Topology::put_vhost(VhostDescription vhost) {
     return fail("bad_request: names have 1 to 255 octets");
   }
   const std::unique_lock lock{state_->mutex};
+  const auto& vhost_max = state_->options.vhost_max;
+  if (vhost_max && state_->vhosts.size() >= *vhost_max && !state_->find_vhost(vhost.name)) {
+    return fail(fmt::format("cannot create vhost '{}': vhost limit of {} is reached", vhost.name,
+                            *vhost_max));
+  }
   const TopologyTicket ticket = state_->write_record(vhost_key(vhost.name), encode(vhost));
   if (Vhost* existing = state_->find_vhost(vhost.name)) {
     existing->description = std::move(vhost);

@@ -43,25 +43,6 @@ std::string salted_digest(std::string_view password, std::string_view salt,
   return result;
 }
 
-/// The octets of padded base64; empty if it is none.
-std::string base64_decode(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) {
-    return {};
-  }
-  std::string octets(text.size() / 4 * 3, '\0');
-  const int written = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(octets.data()),
-                                      reinterpret_cast<const unsigned char*>(text.data()),
-                                      static_cast<int>(text.size()));
-  if (written < 0) {
-    return {};
-  }
-  const auto padding = static_cast<std::size_t>(text.ends_with("==")  ? 2
-                                                : text.ends_with("=") ? 1
-                                                                      : 0);
-  octets.resize(octets.size() - padding);
-  return octets;
-}
-
 }  // namespace
 
 std::string_view name_of(PasswordHashing hashing) {
@@ -105,14 +86,14 @@ std::string hash_password(std::string_view password, PasswordHashing hashing) {
 
 bool password_matches(std::string_view password, std::string_view password_hash,
                       PasswordHashing hashing) {
-  const std::string expected = base64_decode(password_hash);
-  if (expected.size() <= password_salt_bytes) {
+  const auto expected = base64_decode(password_hash);
+  if (!expected || expected->size() <= password_salt_bytes) {
     return false;
   }
   const std::string actual =
-      salted_digest(password, std::string_view{expected}.substr(0, password_salt_bytes), hashing);
-  return actual.size() == expected.size() &&
-         CRYPTO_memcmp(actual.data(), expected.data(), expected.size()) == 0;
+      salted_digest(password, std::string_view{*expected}.substr(0, password_salt_bytes), hashing);
+  return actual.size() == expected->size() &&
+         CRYPTO_memcmp(actual.data(), expected->data(), expected->size()) == 0;
 }
 
 }  // namespace lepus::model

@@ -132,6 +132,13 @@ bool UserDirectory::has_permissions(std::string_view user, std::string_view vhos
   return permissions_.contains({std::string{user}, std::string{vhost}});
 }
 
+std::optional<UserPermissions> UserDirectory::find_permissions(std::string_view user,
+                                                               std::string_view vhost) const {
+  const std::shared_lock lock{mutex_};
+  const auto found = permissions_.find({std::string{user}, std::string{vhost}});
+  return found == permissions_.end() ? std::nullopt : std::optional{found->second};
+}
+
 std::vector<UserPermissions> UserDirectory::list_permissions() const {
   const std::shared_lock lock{mutex_};
   std::vector<UserPermissions> all;

@@ -38,6 +38,8 @@ class UserDirectory final : public PermissionSource {
 
   // ---- permissions
   [[nodiscard]] bool has_permissions(std::string_view user, std::string_view vhost) const;
+  [[nodiscard]] std::optional<UserPermissions> find_permissions(std::string_view user,
+                                                                std::string_view vhost) const;
   [[nodiscard]] std::vector<UserPermissions> list_permissions() const;
   /// Fails with "invalid_regexp …" if a pattern does not compile.
   [[nodiscard]] Result<void> put_permissions(UserPermissions permissions);

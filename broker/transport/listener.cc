@@ -81,6 +81,10 @@ void Listener::close() {
 }
 
 void Listener::accept() {
+  if (is_full()) {
+    pause("there are " + std::to_string(options_.sessions_max) + " connections already");
+    return;
+  }
   ShardThread& shard = next_shard();
   acceptor_.async_accept(shard.context(),
                          [this, &shard](const error_code& error, tcp::socket socket) {
@@ -93,7 +97,7 @@ void Listener::accepted(const error_code& error, ShardThread& shard, tcp::socket
     return;
   }
   if (is_shortage(error)) {
-    pause(error);
+    pause(error.message());
     return;
   }
   // Any other error is the client's: it hung up before it was accepted.
@@ -104,11 +108,18 @@ void Listener::accepted(const error_code& error, ShardThread& shard, tcp::socket
   accept();
 }
 
-void Listener::pause(const error_code& error) {
+bool Listener::is_full() const {
+  std::size_t sessions = 0;
+  for (const ShardThread* shard : shards_) {
+    sessions += shard->session_count();
+  }
+  return sessions >= options_.sessions_max;
+}
+
+void Listener::pause(const std::string& why) {
   if (!pause_logged_) {
     pause_logged_ = true;
-    spdlog::error("cannot accept connections on {} for now: {}", to_text(endpoint_),
-                  error.message());
+    spdlog::error("cannot accept connections on {} for now: {}", to_text(endpoint_), why);
   }
   pause_timer_.expires_after(std::chrono::milliseconds(pause_ms));
   pause_timer_.async_wait([this](const error_code& cancelled) {

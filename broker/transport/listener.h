@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,11 +26,13 @@ struct ListenerOptions {
   /// Makes what speaks over an accepted socket (its native handle); empty: a PlainStream.
   std::function<std::unique_ptr<ByteStream>(int socket)> make_stream;
   bool is_tls = false;
+  /// While the shards have so many sessions, of whatever listener, nobody is accepted.
+  std::size_t sessions_max = std::numeric_limits<std::size_t>::max();
 };
 
 /// Accepts connections on the first shard's thread and gives each to the shard with the fewest.
-/// When descriptors or memory run out it pauses instead of spinning: who waits to be accepted goes
-/// on waiting.
+/// When there are enough sessions, or descriptors or memory run out, it pauses instead of spinning:
+/// who waits to be accepted goes on waiting.
 class Listener {
  public:
   static constexpr std::int64_t pause_ms = 500;
@@ -54,7 +58,8 @@ class Listener {
   void accept();
   void accepted(const boost::system::error_code& error, ShardThread& shard,
                 boost::asio::ip::tcp::socket socket);
-  void pause(const boost::system::error_code& error);
+  void pause(const std::string& why);
+  [[nodiscard]] bool is_full() const;
   void hand_over(ShardThread& shard, boost::asio::ip::tcp::socket socket);
   [[nodiscard]] ShardThread& next_shard();
 

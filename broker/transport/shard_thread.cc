@@ -14,6 +14,13 @@ namespace lepus::transport {
 
 namespace asio = boost::asio;
 
+namespace {
+
+/// Handlers that are run for a shard whose thread has ended.
+constexpr int remaining_handlers_max = 10'000;
+
+}  // namespace
+
 ShardThread::ShardThread(const ShardThreadEnvironment& environment)
     : environment_(environment),
       work_(context_.get_executor()),
@@ -196,6 +203,16 @@ void ShardThread::tell_if_all_gone() {
   if (all_gone_ && connections_.connection_count() == 0) {
     all_gone_();
     all_gone_ = [] {};
+  }
+}
+
+void ShardThread::finish_remains() {
+  LEPUS_ASSERT(!thread_.joinable(), "the shard's thread has ended");
+  drop_sessions();
+  context_.restart();
+  // Not poll(): turns that wait for the store would go on for ever.
+  for (int handlers = 0; handlers < remaining_handlers_max && context_.poll_one() != 0;
+       ++handlers) {
   }
 }
 

@@ -99,6 +99,9 @@ class ShardThread {
   void close_connections(std::string_view text, std::function<void()> all_gone);
   /// Closes all sockets at once.
   void drop_sessions();
+  /// After stop(), by whoever called it, while the store is open: closes what is left of the
+  /// sessions and does what that sets off on this shard.
+  void finish_remains();
 
   // ---- for sessions
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <ctime>
 #include <string_view>
 #include <utility>
 
@@ -131,6 +132,15 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::make(const TlsSettings& se
     return loaded.error();
   }
   return std::shared_ptr<const TlsContext>(result);
+}
+
+std::optional<std::int64_t> TlsContext::expires_at_s() const {
+  const X509* certificate = SSL_CTX_get0_certificate(context_);
+  std::tm time{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) {
+    return std::nullopt;
+  }
+  return ::timegm(&time);
 }
 
 std::unique_ptr<ByteStream> TlsContext::make_stream(int socket) const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ class TlsContext {
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
+
+  /// When the certificate ends, in seconds since 1970; nothing if that can't be told.
+  [[nodiscard]] std::optional<std::int64_t> expires_at_s() const;
 
   /// The session over a socket that was accepted; the handshake comes with the first read.
   [[nodiscard]] std::unique_ptr<ByteStream> make_stream(int socket) const;

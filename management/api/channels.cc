@@ -27,10 +27,15 @@ using Rows = std::vector<Row>;
 /// A channel that has done nothing for so long shows since when.
 constexpr std::int64_t idle_shown_ms = 1000;
 
+/// Whether this user sees what belongs to that one.
+bool is_visible(const Context& context, const std::string& user) {
+  return is_monitor(context.user) || user == context.user.name;
+}
+
 Rows visible_rows(const Context& context, std::vector<model::ChannelRow> channels) {
   Rows rows;
   for (model::ChannelRow& channel : channels) {
-    if (is_monitor(context.user) || channel.user == context.user.name) {
+    if (is_visible(context, channel.user)) {
       std::string name = channel_name(channel.connection_name, channel.number);
       rows.push_back({std::move(name), std::move(channel)});
     }
@@ -116,9 +121,11 @@ Task<Response> list_connection_channels(const Context& context) {
   if (found == connections.end()) {
     co_return object_not_found();
   }
-  auto channels = co_await context.broker.channel_rows();
-  Rows rows = visible_rows(context, std::move(channels));
-  std::erase_if(rows, [&](const Row& row) { return row.channel.connection != found->id; });
+  if (!is_visible(context, found->user)) {
+    co_return not_authorised("User not authorised to access object");
+  }
+  auto channels = co_await context.broker.channel_rows_of(found->id);
+  const Rows rows = visible_rows(context, std::move(channels));
   co_return list_rows(context, rows, false);
 }
 
@@ -126,21 +133,32 @@ Task<Response> get_channel(const Context& context) {
   if (context.stats_disabled()) {
     co_return stats_are_disabled();
   }
-  auto channels = co_await context.broker.channel_rows();
-  const Rows rows = visible_rows(context, std::move(channels));
-  const auto found = std::ranges::find(rows, context.path("channel"), &Row::name);
-  if (found == rows.end()) {
+  const std::string& name = context.path("channel");
+  const auto connections = co_await context.broker.connection_rows();
+  const std::string connection_name = name.substr(0, name.rfind(" ("));
+  const auto connection =
+      std::ranges::find(connections, connection_name, &model::ConnectionRow::name);
+  if (connection == connections.end()) {
     co_return object_not_found();
   }
+  const auto channels = co_await context.broker.channel_rows_of(connection->id);
+  const auto channel = std::ranges::find(channels, name, [](const model::ChannelRow& each) {
+    return channel_name(each.connection_name, each.number);
+  });
+  if (channel == channels.end()) {
+    co_return object_not_found();
+  }
+  if (!is_visible(context, channel->user)) {
+    co_return not_authorised("User not authorised to access object");
+  }
   const std::string node = context.broker.node().name;
-  json object = channel_json(context, *found, node);
+  json object = channel_json(context, {name, *channel}, node);
   object["publishes"] = json::array();
   object["deliveries"] = json::array();
   json consumers = json::array();
-  const auto consumer_rows = co_await context.broker.consumer_rows();
+  const auto consumer_rows = co_await context.broker.consumer_rows_of(connection->id);
   for (const model::ConsumerRow& consumer : consumer_rows) {
-    if (consumer.connection == found->channel.connection &&
-        consumer.channel == found->channel.number) {
+    if (consumer.channel == channel->number) {
       consumers.push_back(consumer_json(consumer, node, true, false));
     }
   }

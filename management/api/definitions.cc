@@ -1,3 +1,5 @@
+#include "management/definitions.h"
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -145,31 +147,7 @@ Response download(const Context& context, const json& definitions) {
 }  // namespace
 
 Response get_definitions(const Context& context) {
-  const model::Topology& topology = context.broker.topology();
-  json definitions{{"rabbit_version", rabbitmq_version},
-                   {"rabbitmq_version", rabbitmq_version},
-                   {"product_name", "RabbitMQ"},
-                   {"product_version", rabbitmq_version},
-                   {"vhosts", json::array()},
-                   {"exchanges", json::array()},
-                   {"queues", json::array()},
-                   {"bindings", json::array()}};
-  for (const model::VhostDescription& vhost : topology.list_vhosts()) {
-    definitions["vhosts"].push_back(vhost_definition(vhost));
-    append(definitions["exchanges"], exported_exchanges(topology, vhost.name));
-    append(definitions["queues"], exported_queues(topology, vhost.name));
-    append(definitions["bindings"], exported_bindings(topology, vhost.name));
-  }
-  put_users(definitions, topology);
-  put_parameters(definitions, topology, std::nullopt);
-  json globals = json::array({json{{"name", "cluster_name"}, {"value", cluster_name(context)}}});
-  for (const auto& parameter : topology.list_parameters("")) {
-    if (parameter.component.empty() && parameter.name != "cluster_name") {
-      globals.push_back(global_parameter_json(parameter));
-    }
-  }
-  definitions["global_parameters"] = std::move(globals);
-  return download(context, definitions);
+  return download(context, export_definitions(context.broker.topology(), cluster_name(context)));
 }
 
 Response get_vhost_definitions(const Context& context) {
@@ -192,3 +170,36 @@ Response get_vhost_definitions(const Context& context) {
 }
 
 }  // namespace lepus::management::api
+
+namespace lepus::management {
+
+nlohmann::json export_definitions(const model::Topology& topology,
+                                  const std::string& cluster_name) {
+  using namespace api;
+  json definitions{{"rabbit_version", rabbitmq_version},
+                   {"rabbitmq_version", rabbitmq_version},
+                   {"product_name", "RabbitMQ"},
+                   {"product_version", rabbitmq_version},
+                   {"vhosts", json::array()},
+                   {"exchanges", json::array()},
+                   {"queues", json::array()},
+                   {"bindings", json::array()}};
+  for (const model::VhostDescription& vhost : topology.list_vhosts()) {
+    definitions["vhosts"].push_back(vhost_definition(vhost));
+    append(definitions["exchanges"], exported_exchanges(topology, vhost.name));
+    append(definitions["queues"], exported_queues(topology, vhost.name));
+    append(definitions["bindings"], exported_bindings(topology, vhost.name));
+  }
+  put_users(definitions, topology);
+  put_parameters(definitions, topology, std::nullopt);
+  json globals = json::array({json{{"name", "cluster_name"}, {"value", cluster_name}}});
+  for (const auto& parameter : topology.list_parameters("")) {
+    if (parameter.component.empty() && parameter.name != "cluster_name") {
+      globals.push_back(global_parameter_json(parameter));
+    }
+  }
+  definitions["global_parameters"] = std::move(globals);
+  return definitions;
+}
+
+}  // namespace lepus::management

@@ -9,6 +9,7 @@
 #include "management/api/handlers.h"
 #include "management/api/stored_parameters.h"
 #include "management/body.h"
+#include "management/definitions.h"
 #include "management/json_values.h"
 
 namespace lepus::management::api {
@@ -52,9 +53,10 @@ class FullAccess final : public model::Access {
 class Import {
  public:
   /// @param vhost  definitions of one vhost, which their entries don't name
-  Import(const Context& context, const json& definitions, std::optional<std::string> vhost)
-      : topology_(context.broker.topology()),
-        user_(context.user.name),
+  Import(model::Topology& topology, std::string user, const json& definitions,
+         std::optional<std::string> vhost)
+      : topology_(topology),
+        user_(std::move(user)),
         definitions_(definitions),
         vhost_(std::move(vhost)) {}
 
@@ -81,16 +83,19 @@ class Import {
  private:
   void each(const char* noun, void (Import::*apply)(BodyReader&)) {
     const auto entries = definitions_.find(noun);
-    if (entries == definitions_.end() || !entries->is_array()) {
+    if (error_ || entries == definitions_.end() || !entries->is_array()) {
       return;
     }
     for (const json& entry : *entries) {
-      BodyReader reader{to_text(entry)};
-      if (!error_ && !reader.error()) {
+      BodyReader reader{BodyReader::Parsed{entry}};
+      if (!reader.error()) {
         (this->*apply)(reader);
       }
       if (!error_ && reader.error()) {
         error_ = reader.error();
+      }
+      if (error_) {
+        return;
       }
     }
   }
@@ -142,7 +147,7 @@ class Import {
   void put_user(BodyReader& entry) {
     model::User user;
     user.name = name_of(entry);
-    user.password_hash = entry.text("password_hash");
+    user.password_hash = entry.base64("password_hash");
     user.tags = entry.words("tags");
     const auto hashing = model::password_hashing_from(
         entry.text("hashing_algorithm", model::name_of(model::PasswordHashing::sha256)));
@@ -155,7 +160,7 @@ class Import {
       user.password_hash = model::hash_password(entry.text("password"), user.hashing);
     }
     if (entry.has("limits") && entry.object()["limits"].is_object()) {
-      BodyReader limits{to_text(entry.object()["limits"])};
+      BodyReader limits{BodyReader::Parsed{entry.object()["limits"]}};
       user.limits = {limits.integer("max-connections"), limits.integer("max-channels")};
     }
     if (!entry.error()) {
@@ -208,7 +213,7 @@ class Import {
     const std::string component = entry.text("component");
     if (component == "vhost-limits") {
       auto description = topology_.find_vhost(vhost);
-      BodyReader limits{to_text(value)};
+      BodyReader limits{BodyReader::Parsed{value}};
       description->max_connections = limits.integer("max-connections");
       description->max_queues = limits.integer("max-queues");
       took(topology_.put_vhost(*std::move(description)));
@@ -333,7 +338,7 @@ Task<Response> import_definitions(const Context& context, std::optional<std::str
   if (!definitions.is_object()) {
     co_return bad_request("failed_to_parse_json");
   }
-  Import import{context, definitions, std::move(vhost)};
+  Import import{context.broker.topology(), context.user.name, definitions, std::move(vhost)};
   import.run();
   const bool committed = co_await context.broker.committed(import.ticket());
   if (import.error()) {
@@ -358,3 +363,17 @@ Task<Response> post_vhost_definitions(const Context& context) {
 }
 
 }  // namespace lepus::management::api
+
+namespace lepus::management {
+
+Result<model::TopologyTicket> import_definitions(model::Topology& topology, const std::string& user,
+                                                 const nlohmann::json& definitions) {
+  api::Import import{topology, user, definitions, std::nullopt};
+  import.run();
+  if (import.error()) {
+    return fail(import.error()->body);
+  }
+  return import.ticket();
+}
+
+}  // namespace lepus::management

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "amqp/methods/exchange.h"
+#include "broker/model/names.h"
 #include "management/api/handlers.h"
 #include "management/api/rows.h"
 #include "management/authentication.h"
@@ -139,7 +140,7 @@ Task<Response> publish(const Context& context) {
   }
   std::string payload = object["payload"].get<std::string>();
   if (encoding == "base64") {
-    auto decoded = base64_decode(payload);
+    auto decoded = model::base64_decode(payload);
     if (!decoded) {
       co_return json_error(json::array({"not_base64", payload}));
     }

@@ -129,6 +129,8 @@ Response check_virtual_hosts(const Context& context);
 Response check_port_listener(const Context& context);
 Response check_protocol_listener(const Context& context);
 Response check_quorum_critical(const Context& context);
+Response check_node(const Context& context);
+Response check_connection_limit(const Context& context);
 Response check_ready(const Context& context);
 Response check_certificate_expiration(const Context& context);
 

@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "management/api/handlers.h"
+#include "management/json_values.h"
 #include "management/response.h"
 
 namespace lepus::management::api {
@@ -34,6 +36,17 @@ template <typename Integer>
 bool parse(std::string_view text, Integer& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc{} && end == text.data() + text.size();
+}
+
+std::optional<std::int64_t> seconds_of(std::string_view unit) {
+  constexpr std::int64_t day_s = 86400;
+  constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> units{
+      {{"days", day_s},
+       {"weeks", 7 * day_s},
+       {"months", 365 * day_s / 12},
+       {"years", 365 * day_s}}};
+  const auto* const found = std::ranges::find(units, unit, [](auto& each) { return each.first; });
+  return found == units.end() ? std::nullopt : std::optional{found->second};
 }
 
 /// The name that a listener is listed with for what a check calls the protocol.
@@ -114,16 +127,48 @@ Response check_ready(const Context& context) {
   return ok();
 }
 
+Response check_node(const Context& context) {
+  const auto node = context.parameters.find("node");
+  if (node != context.parameters.end() && node->second != context.broker.node().name) {
+    return object_not_found();
+  }
+  return ok();
+}
+
+Response check_connection_limit(const Context& context) {
+  const auto limit = context.broker.node().connection_max;
+  if (limit && context.broker.access().connection_counts().connections() >= *limit) {
+    return failed("node connection limit is reached", json::object());
+  }
+  return ok();
+}
+
 Response check_certificate_expiration(const Context& context) {
   std::uint32_t within = 0;
   if (!parse(context.path("within"), within)) {
     return bad_request("Invalid expiration value.");
   }
-  constexpr std::array<std::string_view, 4> units{"days", "weeks", "months", "years"};
-  if (std::ranges::find(units, context.path("unit")) == units.end()) {
+  const auto unit_s = seconds_of(context.path("unit"));
+  if (!unit_s) {
     return bad_request("Time unit not recognised. Supported units: days, weeks, months, years.");
   }
-  return ok();
+  const auto node = context.broker.node();
+  const std::int64_t limit_s = context.broker.clock().wall_ms() / 1000 + *unit_s * within;
+  json expiring = json::array();
+  for (const auto& listener : node.listeners) {
+    if (listener.certificate_expires_at_s && *listener.certificate_expires_at_s <= limit_s) {
+      expiring.push_back({{"node", node.name},
+                          {"protocol", listener.protocol},
+                          {"interface", listener.address},
+                          {"port", listener.port},
+                          {"certfile_expires_on",
+                           json::array({format_time(*listener.certificate_expires_at_s * 1000)})}});
+    }
+  }
+  if (expiring.empty()) {
+    return ok();
+  }
+  return failed("Certificates expiring", {{"expired", std::move(expiring)}});
 }
 
 }  // namespace lepus::management::api

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ namespace {
 
 /// The answer is made in memory, so it ends there; who wants more asks again.
 constexpr std::size_t answer_bytes_max = std::size_t{128} << 20U;
+/// Room that the next message is thought to need.
+constexpr std::size_t message_bytes_expected = 4096;
 /// So that the messages reach who asked before the request is given up.
 constexpr std::int64_t getting_ms_max = 15'000;
 
@@ -101,6 +104,7 @@ Task<Response> get_messages(const Context& context) {
   if (body.error()) {
     co_return *body.error();
   }
+  const auto charge = context.answers.open();
   const std::string queue = context.path("queue");
   const auto opened = co_await context.broker.open_client(context.user.name, context.path("vhost"));
   if (!opened) {
@@ -111,8 +115,15 @@ Task<Response> get_messages(const Context& context) {
   const bool settles_at_once = options.acknowledges && !options.requeues;
   const amqp::BasicGet get{.queue = queue, .no_ack = settles_at_once};
   std::string messages = "[";
+  std::size_t charged_bytes = 0;
   amqp::DeliveryTag last{0};
   for (std::int64_t count = 0; count != options.count; ++count) {
+    // Before the message is taken: with an acknowledgement it would be lost.
+    const std::size_t needed_bytes = messages.size() + message_bytes_expected;
+    if (needed_bytes > charged_bytes && !charge->add(needed_bytes - charged_bytes)) {
+      break;
+    }
+    charged_bytes = std::max(charged_bytes, needed_bytes);
     const model::DirectAnswer answer = co_await client.execute(get);
     if (answer.error) {
       co_return get_error(*answer.error);
@@ -128,6 +139,9 @@ Task<Response> get_messages(const Context& context) {
     }
   }
   messages += ']';
+  if (charged_bytes == 0 && options.count != 0) {
+    co_return too_busy();
+  }
   if (last.value != 0 && !settles_at_once) {
     const amqp::BasicNack nack{.delivery_tag = last, .multiple = true, .requeue = options.requeues};
     client.execute_unanswered(nack);
@@ -136,7 +150,7 @@ Task<Response> get_messages(const Context& context) {
     const amqp::QueueDeclare passive{.queue = queue, .passive = true};
     static_cast<void>(co_await client.execute(passive));
   }
-  co_return Response{.status = 200, .body = std::move(messages)};
+  co_return Response{.status = 200, .body = std::move(messages), .charge = charge};
 }
 
 Task<Response> test_aliveness(const Context& context) {

@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -37,7 +40,7 @@ json basic_overview(const Context& context) {
           {"cluster_name", cluster_name(context)},
           {"cluster_tags", json::object()},
           {"node_tags", json::object()},
-          {"default_queue_type", "classic"},
+          {"default_queue_type", node.default_queue_type},
           {"erlang_version", erlang_version},
           {"erlang_full_version", erlang_full_version},
           {"release_series_support_status", "supported"},
@@ -81,6 +84,34 @@ BrokerCalls::Queues visible_queues(const Context& context) {
   return queues;
 }
 
+/// What the rows of queues say together.
+struct QueueSums {
+  std::uint64_t ready = 0;
+  std::uint64_t unacked = 0;
+  std::uint64_t consumers = 0;
+  LengthRates length_rates{};
+  MessageValues values{};
+  MessageRates rates{};
+};
+
+template <typename Values>
+void add_to(Values& sums, const Values& values) {
+  std::ranges::transform(sums, values, sums.begin(), std::plus{});
+}
+
+QueueSums sum_up(const Context& context, const std::vector<model::QueueRow>& rows) {
+  QueueSums sums;
+  for (const model::QueueRow& row : rows) {
+    sums.ready += row.ready_count;
+    sums.unacked += row.unacked_count;
+    sums.consumers += row.consumer_count;
+    add_to(sums.length_rates, context.sampler.length_rates(row.record->id));
+    add_to(sums.values, values_of(row.counters));
+    add_to(sums.rates, context.sampler.queue_rates(row.record->id));
+  }
+  return sums;
+}
+
 }  // namespace
 
 Task<Response> get_overview(const Context& context) {
@@ -97,22 +128,18 @@ Task<Response> get_overview(const Context& context) {
   }
   const auto rows = co_await context.broker.queue_rows(std::move(queues));
   const auto counters = co_await context.broker.total_counters();
-  std::uint64_t ready = 0;
-  std::uint64_t unacked = 0;
-  std::uint64_t consumers = 0;
-  for (const model::QueueRow& row : rows) {
-    ready += row.ready_count;
-    unacked += row.unacked_count;
-    consumers += row.consumer_count;
-  }
+  const QueueSums sums = sum_up(context, rows);
   objects["channels"] = totals.channels;
-  objects["consumers"] = consumers;
+  objects["consumers"] = sums.consumers;
   overview["object_totals"] = objects;
   json lengths = json::object();
-  put_lengths(lengths, ready, unacked, context.sampler.total_length_rates());
+  put_lengths(lengths, sums.ready, sums.unacked, sums.length_rates);
   overview["queue_totals"] = lengths;
+  // What happens in other vhosts is not for everybody.
   overview["message_stats"] =
-      message_stats(values_of(counters), context.sampler.total_rates(), StatsKind::overview);
+      is_monitor(context.user)
+          ? message_stats(values_of(counters), context.sampler.total_rates(), StatsKind::overview)
+          : message_stats(sums.values, sums.rates, StatsKind::overview);
   overview["churn_rates"] = churn_rates();
   if (is_monitor(context.user)) {
     const auto node = context.broker.node();

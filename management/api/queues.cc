@@ -185,12 +185,10 @@ Task<Response> get_queue(const Context& context) {
   }
   object["consumer_details"] = std::move(consumers);
   if (queue->is_exclusive()) {
-    const auto connections = co_await context.broker.connection_rows();
-    for (const model::ConnectionRow& row : connections) {
-      if (row.id == queue->exclusive_owner) {
-        object["owner_pid_details"] = {
-            {"name", row.name}, {"peer_host", row.peer_host}, {"peer_port", row.peer_port}};
-      }
+    const auto owners = co_await context.broker.connection_rows_of(queue->exclusive_owner);
+    for (const model::ConnectionRow& row : owners) {
+      object["owner_pid_details"] = {
+          {"name", row.name}, {"peer_host", row.peer_host}, {"peer_port", row.peer_port}};
     }
   }
   co_return object_response(context, std::move(object));

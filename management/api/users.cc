@@ -49,7 +49,7 @@ void read_password(BodyReader& body, model::User& user) {
   } else if (body.has("password")) {
     user.password_hash = model::hash_password(body.text("password"), user.hashing);
   } else if (body.has("password_hash")) {
-    user.password_hash = body.text("password_hash");
+    user.password_hash = body.base64("password_hash");
   } else {
     user.password_hash = random_hash(user.hashing);
   }

@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker/configuration_limits.h"
+
 namespace lepus {
 namespace {
 
@@ -186,9 +188,9 @@ TEST(Configuration, FileSettingsTakeEffect) {
        "listeners.tcp = none\nlisteners.ssl.default = 5671\nssl_options.certfile = c\n"
        "ssl_options.keyfile = k",
        [](auto& c) { return c.amqp_listeners.empty() && c.amqp_tls_listeners.size() == 1; }},
-      {"management over TLS takes the plain port's place",
+      {"management over TLS beside the plain port",
        "management.ssl.port = 15671\nmanagement.ssl.certfile = c\nmanagement.ssl.keyfile = k",
-       [](auto& c) { return !c.management_listener && c.management_tls_listener; }},
+       [](auto& c) { return c.management_listener && c.management_tls_listener; }},
       {"a key without meaning here", "queue_master_locator = min-masters",
        [](auto& c) { return c.warnings.size() == 1; }},
       {"a plugin's key", "mqtt.listeners.tcp.default = 1883",
@@ -306,12 +308,72 @@ TEST(Configuration, PrometheusStaysOffWhenOnlyTheManagementPortWasChosen) {
   auto sources = no_sources();
   sources.command_line = {flag("management.tcp.port", "0")};
   EXPECT_FALSE(load_configuration(sources)->prometheus_listener);
-  sources.command_line.push_back(flag("prometheus.tcp.port", "0"));
-  EXPECT_EQ(load_configuration(sources)->prometheus_listener,
-            (Listener{"default", "0.0.0.0", 0, true}));
-  sources.command_line.pop_back();
   const auto named_in_file = load_text("prometheus.tcp.port = 1234", sources);
   EXPECT_EQ(named_in_file->prometheus_listener->port, 1234);
+}
+
+TEST(Configuration, PortsThatAreAskedForAndNotOfferedAreAnError) {
+  for (const char* key : {"prometheus.tcp.port", "management.ssl.port"}) {
+    auto sources = no_sources();
+    sources.command_line = {flag(key, "0"), flag("management.ssl.certfile", "/c"),
+                            flag("management.ssl.keyfile", "/k")};
+    const auto loaded = load_configuration(sources);
+    ASSERT_FALSE(loaded) << key;
+    EXPECT_THAT(loaded.error().text, HasSubstr(std::string(key) + ": "));
+    EXPECT_THAT(loaded.error().text, HasSubstr("is not offered yet"));
+  }
+}
+
+TEST(Configuration, AFileThatSpeaksOfTlsAloneKeepsThePlainManagementPortForNow) {
+  const auto loaded = load_text(
+      "management.ssl.port = 15671\nmanagement.ssl.certfile = /c\nmanagement.ssl.keyfile = /k\n");
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_TRUE(loaded->management_listener);
+  EXPECT_FALSE(loaded->management_tls_listener->required);
+  EXPECT_THAT(loaded->warnings, ElementsAre(HasSubstr("management over TLS is not offered yet")));
+}
+
+TEST(Configuration, SettingsWithoutEffectAreToldOf) {
+  const auto loaded = load_text(
+      "consumer_timeout = 1000\nssl_handshake_timeout = 1000\nmanagement.path_prefix = /x\n"
+      "prometheus.path = /m\ncollect_statistics_interval = 1000\ndefault_queue_type = stream\n");
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_THAT(loaded->warnings,
+              UnorderedElementsAre(HasSubstr("consumer_timeout has no effect"),
+                                   HasSubstr("ssl_handshake_timeout has no effect"),
+                                   HasSubstr("management.path_prefix has no effect"),
+                                   HasSubstr("prometheus.path has no effect"),
+                                   HasSubstr("collect_statistics_interval has no effect"),
+                                   HasSubstr("default_queue_type")));
+}
+
+TEST(Configuration, OnlyMechanismsThatExistAreOffered) {
+  const auto some = load_text("auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = AMQPLAIN\n");
+  ASSERT_TRUE(some) << some.error().text;
+  EXPECT_THAT(some->auth_mechanisms, ElementsAre("AMQPLAIN"));
+  EXPECT_THAT(some->warnings, ElementsAre(HasSubstr("EXTERNAL is not offered")));
+  const auto none = load_text("auth_mechanisms.1 = EXTERNAL\n");
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().text, HasSubstr("nobody could log in"));
+}
+
+TEST(Configuration, KubernetesDescriptionOfAServiceIsNoPort) {
+  auto sources = no_sources();
+  sources.environment = {{"LEPUS_PORT", "tcp://10.0.0.1:5672"}};
+  const auto loaded = load_configuration(sources);
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_EQ(loaded->amqp_listeners.at(0).port, 5672);
+  EXPECT_THAT(loaded->warnings, ElementsAre(HasSubstr("LEPUS_PORT")));
+}
+
+TEST(DescriptorShares, TheStoreKeepsItsOwn) {
+  const DescriptorShares usual = share_descriptors(65536, 4);
+  EXPECT_EQ(usual.management_max, 1000U);
+  EXPECT_GT(usual.sessions_max, 60000U);
+  const DescriptorShares low = share_descriptors(1024, 4);
+  EXPECT_GT(low.sessions_max, 100U);
+  EXPECT_LE(low.sessions_max + low.management_max, 1024U - 512U);
+  EXPECT_EQ(share_descriptors(16, 1).sessions_max, 1U);
 }
 
 TEST(Configuration, RabbitMqsEnvironmentIsUnderstood) {

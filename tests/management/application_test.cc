@@ -212,7 +212,7 @@ TEST_F(ApplicationTest, BulkDeletionStopsAtTheFirstUnknownUser) {
 
 TEST_F(ApplicationTest, DefinitionsThatAreExportedCanBeImported) {
   const json definitions = json::parse(R"({
-    "users":[{"name":"ann","password_hash":"x","hashing_algorithm":"rabbit_password_hashing_sha256",
+    "users":[{"name":"ann","password_hash":"eHh4eA==","hashing_algorithm":"rabbit_password_hashing_sha256",
               "tags":["monitoring"],"limits":{"max-channels":10}}],
     "vhosts":[{"name":"shop"}],
     "permissions":[{"user":"ann","vhost":"shop","configure":"","write":"^in","read":".*"}],
@@ -255,6 +255,94 @@ TEST_F(ApplicationTest, HealthChecksTellWhatIsMissing) {
   EXPECT_EQ(alarm.status, 503);
   EXPECT_EQ(json::parse(alarm.body)["alarms"],
             json::parse(R"([{"node":"rabbit@test","resource":"disk"}])"));
+}
+
+TEST_F(ApplicationTest, AnImportEndsAtTheFirstMistake) {
+  const Response wrong = request(Method::post, "definitions",
+                                 R"({"vhosts":[{"name":"one"},{"name":""},{"name":"two"}],
+                                     "users":[{"name":"late","password_hash":"","tags":""}]})");
+  EXPECT_EQ(wrong.status, 400);
+  EXPECT_EQ(request(Method::get, "vhosts/one").status, 200);
+  EXPECT_EQ(request(Method::get, "vhosts/two").status, 404);
+  EXPECT_EQ(request(Method::get, "users/late").status, 404);
+}
+
+TEST_F(ApplicationTest, PasswordHashesAreBase64) {
+  const Response wrong = request(Method::put, "users/ann", R"({"password_hash":"!!!","tags":""})");
+  EXPECT_EQ(wrong.status, 400);
+  EXPECT_EQ(json::parse(wrong.body)["reason"], json::parse(R"(["not_base64","!!!"])"));
+  EXPECT_EQ(request(Method::get, "users/ann").status, 404);
+  const Response imported = request(
+      Method::post, "definitions", R"({"users":[{"name":"ann","password_hash":"!!!","tags":""}]})");
+  EXPECT_EQ(json::parse(imported.body)["reason"], json::parse(R"(["not_base64","!!!"])"));
+  // Nobody logs in with a password then.
+  EXPECT_EQ(request(Method::put, "users/ann", R"({"password_hash":"","tags":""})").status, 201);
+}
+
+TEST_F(ApplicationTest, AnExpressionThatTakesTooLongIsGivenUp) {
+  for (const char* name : {"one", "two", "three"}) {
+    broker_.declare_queue(name);
+  }
+  EXPECT_EQ(get("queues?page=1&name=o&use_regex=true")["filtered_count"], 2);
+  broker_.clock_.step_ms = 300;
+  expect_error(request(Method::get, "queues?page=1&name=o&use_regex=true"), 400, "bad_request",
+               "the expression takes too long to match");
+}
+
+TEST_F(ApplicationTest, WhatOthersDoIsHiddenFromPlainUsers) {
+  request(Method::put, "users/worker", R"({"password":"p","tags":"management"})");
+  broker_.totals.publish = 1000;
+  broker_.connections = {
+      {.id = model::ConnectionId{7}, .name = "c", .vhost = "/", .user = "guest"}};
+  model::ChannelRow channel;
+  channel.connection = model::ConnectionId{7};
+  channel.connection_name = "c";
+  channel.number = 1;
+  channel.user = "guest";
+  broker_.channels = {channel};
+  EXPECT_EQ(get("overview")["message_stats"]["publish"], 1000);
+  EXPECT_EQ(get("channels/c%20(1)")["number"], 1);
+  EXPECT_EQ(get("connections/c/channels").size(), 1U);
+  const Response overview = request(Method::get, "overview", {}, "worker:p");
+  EXPECT_EQ(json::parse(overview.body)["message_stats"].value("publish", 0), 0);
+  for (const char* path : {"channels/c%20(1)", "connections/c/channels"}) {
+    expect_error(request(Method::get, path, {}, "worker:p"), 401, "not_authorised",
+                 "User not authorised to access object");
+  }
+  EXPECT_EQ(request(Method::get, "channels/c%20(2)").status, 404);
+  EXPECT_EQ(request(Method::get, "channels/other%20(1)").status, 404);
+}
+
+TEST_F(ApplicationTest, HealthIsToldOfThisNodeOnly) {
+  EXPECT_EQ(get("healthchecks/node"), json::parse(R"({"status":"ok"})"));
+  EXPECT_EQ(get("healthchecks/node/rabbit@test"), json::parse(R"({"status":"ok"})"));
+  EXPECT_EQ(request(Method::get, "healthchecks/node/rabbit@other").status, 404);
+}
+
+TEST_F(ApplicationTest, CertificatesAreLookedAtBeforeTheyExpire) {
+  const char* const within_a_month = "health/checks/certificate-expiration/1/months";
+  EXPECT_EQ(get(within_a_month), json::parse(R"({"status":"ok"})"));
+  broker_.clock_.now_ms = 1'700'000'000'000;
+  constexpr std::int64_t day_s = 86400;
+  broker_.listeners.push_back({"amqp/ssl", "0.0.0.0", 5671, 1'700'000'000 + 20 * day_s});
+  EXPECT_EQ(request(Method::get, "health/checks/certificate-expiration/2/weeks").status, 200);
+  const Response expiring = request(Method::get, within_a_month);
+  EXPECT_EQ(expiring.status, 503);
+  const json body = json::parse(expiring.body);
+  EXPECT_EQ(body["reason"], "Certificates expiring");
+  EXPECT_EQ(body["expired"][0]["port"], 5671);
+  EXPECT_EQ(request(Method::get, "health/checks/certificate-expiration/1/eons").status, 400);
+}
+
+TEST_F(ApplicationTest, TheNodesConnectionLimitIsChecked) {
+  const char* const check = "health/checks/below-node-connection-limit";
+  EXPECT_EQ(request(Method::get, check).status, 200);
+  broker_.connection_max = 1;
+  EXPECT_EQ(request(Method::get, check).status, 200);
+  broker_.connection_max = 0;
+  const Response reached = request(Method::get, check);
+  EXPECT_EQ(reached.status, 503);
+  EXPECT_EQ(json::parse(reached.body)["reason"], "node connection limit is reached");
 }
 
 TEST_F(ApplicationTest, RatesComeFromTwoSamples) {

@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,11 +16,15 @@ namespace lepus::management {
 
 class FixedClock final : public Clock {
  public:
-  [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
+  [[nodiscard]] std::int64_t steady_ms() const override {
+    now_ms += step_ms;
+    return now_ms;
+  }
 
   [[nodiscard]] std::int64_t wall_ms() const override { return now_ms; }
 
-  std::int64_t now_ms = 1'000'000;
+  mutable std::int64_t now_ms = 1'000'000;
+  std::int64_t step_ms = 0;  ///< it goes on by this whenever it is asked
 };
 
 /// Runs tasks when the test says so.
@@ -54,7 +59,8 @@ class FakeBroker final : public model::BrokerAccess {
     return {.name = "rabbit@test",
             .cluster_name = "rabbit@test",
             .lepus_version = "0.1.0",
-            .listeners = {{"amqp", "127.0.0.1", 5672}}};
+            .connection_max = connection_max,
+            .listeners = listeners};
   }
 
   [[nodiscard]] const model::ConnectionCounts& connection_counts() const override {
@@ -76,11 +82,31 @@ class FakeBroker final : public model::BrokerAccess {
     answer(connections);
   }
 
-  void channel_rows(Answer<std::vector<model::ChannelRow>> answer) override { answer({}); }
+  void channel_rows(Answer<std::vector<model::ChannelRow>> answer) override { answer(channels); }
+
+  void connection_rows_of(model::ConnectionId connection,
+                          Answer<std::vector<model::ConnectionRow>> answer) override {
+    std::vector<model::ConnectionRow> rows = connections;
+    std::erase_if(rows, [&](const auto& row) { return row.id != connection; });
+    answer(std::move(rows));
+  }
+
+  void channel_rows_of(model::ConnectionId connection,
+                       Answer<std::vector<model::ChannelRow>> answer) override {
+    std::vector<model::ChannelRow> rows = channels;
+    std::erase_if(rows, [&](const auto& row) { return row.connection != connection; });
+    answer(std::move(rows));
+  }
+
+  void consumer_rows_of(model::ConnectionId connection,
+                        Answer<std::vector<model::ConsumerRow>> answer) override {
+    static_cast<void>(connection);
+    answer({});
+  }
 
   void consumer_rows(Answer<std::vector<model::ConsumerRow>> answer) override { answer({}); }
 
-  void total_counters(Answer<model::MessageCounters> answer) override { answer({}); }
+  void total_counters(Answer<model::MessageCounters> answer) override { answer(totals); }
 
   void close_connection(model::ConnectionId connection, std::string text) override {
     closed.emplace_back(connection, std::move(text));
@@ -109,9 +135,13 @@ class FakeBroker final : public model::BrokerAccess {
   }
 
   FixedClock clock_;
+  std::vector<model::ListenerDescription> listeners{{"amqp", "127.0.0.1", 5672, std::nullopt}};
+  std::optional<std::int64_t> connection_max;
   model::NodeResources resources_now;
   model::QueueCounters queue_counters;
+  model::MessageCounters totals;
   std::vector<model::ConnectionRow> connections;
+  std::vector<model::ChannelRow> channels;
   std::vector<std::pair<model::ConnectionId, std::string>> closed;
   std::vector<Answer<model::Checked<std::shared_ptr<model::DirectClient>>>> waiting_clients;
 

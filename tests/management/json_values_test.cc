@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "amqp/basic_properties.h"
+#include "broker/model/names.h"
 #include "management/api/properties_key.h"
-#include "management/authentication.h"
 
 namespace lepus::management {
 namespace {
@@ -68,11 +68,11 @@ TEST(JsonValues, FormatTimes) {
 }
 
 TEST(Base64, IsStrict) {
-  EXPECT_EQ(base64_decode("Z3Vlc3Q6Z3Vlc3Q="), "guest:guest");
-  EXPECT_EQ(base64_decode("TQ=="), "M");
-  EXPECT_EQ(base64_decode(""), "");
-  EXPECT_FALSE(base64_decode("!!!"));
-  EXPECT_FALSE(base64_decode("!!!!"));
+  EXPECT_EQ(model::base64_decode("Z3Vlc3Q6Z3Vlc3Q="), "guest:guest");
+  EXPECT_EQ(model::base64_decode("TQ=="), "M");
+  EXPECT_EQ(model::base64_decode(""), "");
+  EXPECT_FALSE(model::base64_decode("!!!"));
+  EXPECT_FALSE(model::base64_decode("!!!!"));
 }
 
 TEST(PropertiesKey, IsTheFormEncodedRoutingKeyAndAHashOfArguments) {

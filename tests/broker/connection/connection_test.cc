@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker/connection/connection_walk.h"
 #include "tests/support/amqp_test_client.h"
 
 namespace lepus::connection {
@@ -308,9 +309,9 @@ TEST_F(ConnectionTest, RowsTellManagementWhatThereIs) {
   std::vector<model::ConnectionRow> connections;
   std::vector<model::ChannelRow> channels;
   std::vector<model::ConsumerRow> consumers;
-  broker_.connections().append_rows(connections);
-  broker_.connections().append_rows(channels);
-  broker_.connections().append_rows(consumers);
+  ConnectionWalk{broker_.connections()}.append_rows(connections, 100);
+  ConnectionWalk{broker_.connections()}.append_rows(channels, 100);
+  ConnectionWalk{broker_.connections()}.append_rows(consumers, 100);
   ASSERT_EQ(connections.size(), 1U);
   EXPECT_EQ(connections[0].name, "127.0.0.1:40000 -> 127.0.0.1:5672");
   EXPECT_EQ(connections[0].user, "guest");
@@ -324,7 +325,7 @@ TEST_F(ConnectionTest, RowsTellManagementWhatThereIs) {
   EXPECT_EQ(consumers[0].tag, "c");
   EXPECT_EQ(consumers[0].queue, "q");
   client_.cut();
-  EXPECT_EQ(broker_.connections().total_counters().publish, 1U);
+  EXPECT_EQ(broker_.connections().closed_counters().publish, 1U);
 }
 
 }  // namespace

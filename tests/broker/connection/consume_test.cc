@@ -67,6 +67,17 @@ class ConsumeTest : public ::testing::TestWithParam<std::uint32_t> {
 
 INSTANTIATE_TEST_SUITE_P(Shards, ConsumeTest, ::testing::Values(1U, 2U, 3U));
 
+TEST_P(ConsumeTest, AChannelHasNoMoreConsumersThanItMay) {
+  broker_.settings().consumer_max_per_channel = 1;
+  client_.send(1, amqp::BasicConsume{.queue = queue_, .consumer_tag = "one"});
+  client_.answer();
+  client_.send(1, amqp::BasicConsume{.queue = queue_, .consumer_tag = "two"});
+  EXPECT_THAT(
+      client_.answer(),
+      HasSubstr("reply-code=530 reply-text=\"NOT_ALLOWED - reached maximum (1) of consumers "
+                "per channel\""));
+}
+
 TEST_P(ConsumeTest, ConsumeOkComesBeforeTheFirstDelivery) {
   publish({"a", "b"});
   client_.send(1, amqp::BasicConsume{.queue = queue_, .consumer_tag = "c"});

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "broker/connection/connection_walk.h"
 #include "broker/model/queue.h"
 #include "tests/support/amqp_test_client.h"
 
@@ -70,13 +71,42 @@ TEST_F(DirectConnectionTest, AHardErrorEndsEverything) {
   EXPECT_TRUE(client_->is_closed());
 }
 
+TEST_F(DirectConnectionTest, CallsAfterTheEndAreAnsweredWithItsReason) {
+  client_->execute(amqp::ExchangeDeclare{.exchange = "x", .type = "nope"}, keep());
+  broker_.run();
+  client_->execute(amqp::QueueDeclare{.queue = "q"}, keep());
+  client_->execute_unanswered(amqp::BasicAck{});
+  client_->publish("", "q", amqp::empty_property_bytes, "body", keep());
+  broker_.run();
+  ASSERT_EQ(answered_, 3U);
+  EXPECT_EQ(answers_[1].error->code, amqp::ReplyCode::command_invalid);
+  EXPECT_EQ(answers_[2].error->code, amqp::ReplyCode::command_invalid);
+}
+
+TEST_F(DirectConnectionTest, AUserWhoHasAllHisChannelsIsTold) {
+  auto guest = broker_.topology().find_user("guest");
+  guest->limits.max_channels = 1;
+  EXPECT_TRUE(broker_.topology().put_user(*guest));
+  broker_.run();
+  const auto second = DirectConnection::open(broker_.connections(), "guest", "/");
+  ASSERT_TRUE(second.has_value());
+  broker_.run();
+  (*second)->execute(amqp::QueueDeclare{.queue = "q"}, keep());
+  broker_.run();
+  ASSERT_EQ(answered_, 1U);
+  EXPECT_EQ(answers_[0].error->code, amqp::ReplyCode::not_allowed);
+  EXPECT_EQ(answers_[0].error->text,
+            "number of channels opened for user 'guest' has reached the maximum allowed user limit "
+            "of (1)");
+}
+
 TEST_F(DirectConnectionTest, ItIsNotListedAndLeavesNothingBehind) {
   client_->execute(amqp::QueueDeclare{.queue = "q"}, keep());
   client_->publish("", "q", amqp::empty_property_bytes, "body", keep());
   client_->execute(amqp::BasicGet{.queue = "q"}, keep());
   broker_.run();
   std::vector<model::ConnectionRow> rows;
-  broker_.connections().append_rows(rows);
+  ConnectionWalk{broker_.connections()}.append_rows(rows, 100);
   EXPECT_TRUE(rows.empty());
   client_.reset();
   EXPECT_EQ(broker_.connections().connection_count(), 0U);

@@ -92,6 +92,71 @@ TEST_F(HandshakeTest, TuneOkOutOfRangeEndsTheSocketInSilence) {
   }
 }
 
+TEST_F(HandshakeTest, WithoutAFrameLimitTheClientMayChooseAny) {
+  broker_.settings().frame_max_bytes = 0;
+  client_.send_bytes(amqp::protocol_header);
+  client_.send_start_ok("guest", "guest");
+  EXPECT_THAT(client_.answer(), HasSubstr("connection.tune channel-max=2047 frame-max=0 "));
+  client_.send(0, amqp::ConnectionTuneOk{.channel_max = 2047, .frame_max = 0, .heartbeat = 0});
+  client_.send(0, amqp::ConnectionOpen{.virtual_host = "/"});
+  client_.send(1, amqp::ChannelOpen{});
+  client_.send(1, amqp::QueueDeclare{.queue = "q"});
+  std::string frames;
+  constexpr std::size_t body_bytes = 300'000;
+  amqp::append_content(frames, amqp::ChannelNumber{1}, amqp::BasicPublish{.routing_key = "q"},
+                       amqp::empty_property_bytes, std::string(body_bytes, 'x'), body_bytes + 8);
+  // As sockets are read: in portions, the frame longer than any of them.
+  for (std::size_t at = 0; at < frames.size(); at += Connection::receive_bytes_max) {
+    ASSERT_TRUE(client_.connection().wants_reading());
+    client_.send_bytes(std::string_view{frames}.substr(at, Connection::receive_bytes_max));
+  }
+  client_.send(1, amqp::BasicGet{.queue = "q", .no_ack = true});
+  EXPECT_THAT(client_.answer(), HasSubstr("body of 300000"));
+}
+
+TEST_F(HandshakeTest, OnlyMechanismsThatAreSwitchedOnAreOffered) {
+  broker_.settings().mechanisms = {"AMQPLAIN"};
+  std::vector<std::string> log;
+  broker_.settings().warn = [&log](const std::string& text) { log.push_back(text); };
+  client_.send_bytes(amqp::protocol_header);
+  EXPECT_THAT(client_.answer(), HasSubstr("mechanisms=\"AMQPLAIN\""));
+  client_.send_start_ok("guest", "guest");  // by PLAIN
+  EXPECT_EQ(client_.answer(), "");
+  EXPECT_EQ(client_.connection().state(), Connection::State::refusing);
+  EXPECT_THAT(
+      log, ::testing::ElementsAre(HasSubstr("127.0.0.1:40000 -> 127.0.0.1:5672 (state: starting): "
+                                            "unsupported authentication mechanism 'PLAIN'")));
+}
+
+TEST_F(HandshakeTest, RefusedLoginsAreLoggedWithoutLettingTheClientWriteLines) {
+  std::vector<std::string> log;
+  broker_.settings().warn = [&log](const std::string& text) { log.push_back(text); };
+  client_.send_bytes(amqp::protocol_header);
+  client_.send_start_ok("x\nroot logged in", "wrong");
+  client_.answer();
+  EXPECT_THAT(log,
+              ::testing::ElementsAre(
+                  "Error on AMQP connection 127.0.0.1:40000 -> 127.0.0.1:5672 (state: starting): "
+                  "PLAIN login refused: user 'x?root logged in' - invalid credentials"));
+}
+
+TEST_F(HandshakeTest, TheNodesConnectionLimitIsAHardError) {
+  broker_.settings().connection_max = 1;
+  client_.open();
+  TestClient second(broker_);
+  second.send_bytes(amqp::protocol_header);
+  second.send_start_ok("guest", "guest");
+  second.send(0, amqp::ConnectionTuneOk{.channel_max = 1, .frame_max = 4096, .heartbeat = 0});
+  second.answer();
+  second.send(0, amqp::ConnectionOpen{.virtual_host = "/"});
+  EXPECT_EQ(second.answer(),
+            "0 connection.close reply-code=530 reply-text=\"NOT_ALLOWED - connection refused: node "
+            "connection limit (1) is reached\" failing-class-id=10 failing-method-id=40\n");
+  client_.cut();
+  TestClient third(broker_);
+  third.open();
+}
+
 TEST_F(HandshakeTest, AnUnknownVhostIsAHardError) {
   client_.send_bytes(amqp::protocol_header);
   client_.send_start_ok("guest", "guest");

@@ -21,6 +21,65 @@ TEST_F(TopologyUserTest, AFreshStoreHasTheDefaultUserAndVhost) {
   EXPECT_EQ(outcome_of(topology_->check_vhost_access("guest", "/")), "ok");
 }
 
+class ChosenDefaultsTest : public TopologyFixture {
+ protected:
+  ChosenDefaultsTest()
+      : TopologyFixture({.default_configure = "^mine",
+                         .default_write = "",
+                         .default_read = ".*",
+                         .default_queue_type = "quorum",
+                         .vhost_max = 2}) {}
+};
+
+TEST_F(ChosenDefaultsTest, TheDefaultUserHasTheChosenPermissions) {
+  const auto permissions = topology_->find_permissions("guest", "/");
+  ASSERT_TRUE(permissions);
+  EXPECT_EQ(permissions->configure, "^mine");
+  EXPECT_EQ(permissions->write, "");
+  EXPECT_EQ(permissions->read, ".*");
+  EXPECT_FALSE(topology_->find_permissions("guest", "other"));
+  EXPECT_FALSE(topology_->find_permissions("other", "/"));
+}
+
+TEST_F(ChosenDefaultsTest, DurableQueuesAreOfTheNodesTypeUnlessTheVhostNamesOne) {
+  const auto type_of = [this](std::string_view vhost) {
+    topology_->put_permissions({"guest", std::string{vhost}, ".*", ".*", ".*"});
+    const auto access = topology_->make_access("guest", vhost);
+    const auto declared = topology_->declare_queue(*access, {.name = "mine", .durable = true});
+    return declared->queue->settings.type;
+  };
+  ASSERT_TRUE(topology_->put_vhost({.name = "old", .default_queue_type = "classic"}).has_value());
+  EXPECT_EQ(type_of("/"), QueueType::quorum);
+  EXPECT_EQ(type_of("old"), QueueType::classic);
+}
+
+TEST_F(ChosenDefaultsTest, NoMoreVhostsAreMadeThanTheNodeMayHave) {
+  ASSERT_TRUE(topology_->put_vhost({.name = "two"}).has_value());
+  const auto third = topology_->put_vhost({.name = "three"});
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().text, "cannot create vhost 'three': vhost limit of 2 is reached");
+  EXPECT_TRUE(topology_->put_vhost({.name = "two", .description = "changed"}).has_value());
+}
+
+class NoDefaultsTest : public TopologyFixture {
+ protected:
+  NoDefaultsTest() : TopologyFixture({.makes_defaults = false}) {}
+};
+
+TEST_F(NoDefaultsTest, DefinitionsTakeThePlaceOfTheDefaults) {
+  EXPECT_THAT(topology_->list_users(), IsEmpty());
+  EXPECT_THAT(topology_->list_vhosts(), IsEmpty());
+}
+
+TEST(TopologyDefaults, PermissionsThatDoNotCompileAreAnError) {
+  testing::FakeStore store{std::make_shared<storage::MemoryBackend>()};
+  const StandingClock clock;
+  Topology topology{store, clock, {.default_write = "("}};
+  const auto loaded = topology.load(store.take_recovered());
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().text, ::testing::StartsWith("default_permissions: invalid_regexp"));
+}
+
 TEST_F(TopologyUserTest, TheDefaultsAreNotMadeAgain) {
   topology_->put_user({.name = "ann", .tags = {"administrator"}});
   ASSERT_TRUE(topology_->delete_user("guest").has_value());

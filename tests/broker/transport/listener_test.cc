@@ -97,6 +97,24 @@ TEST(Listener, WhoComesWhileDescriptorsAreShortIsServedLater) {
   EXPECT_THAT(log, ::testing::HasSubstr("cannot accept connections on 127.0.0.1"));
 }
 
+TEST(Listener, WhoComesWhileThereAreEnoughSessionsIsServedWhenOneGoes) {
+  ::testing::internal::CaptureStdout();
+  TestBroker broker(1, {.sessions_max = 1});
+  auto first = std::make_unique<RawClient>(broker.endpoint());
+  first->send(protocol_header);
+  EXPECT_EQ(method_of(first->receive_frame()), connection_start);
+  RawClient second(broker.endpoint());
+  second.send(protocol_header);
+  // Twice round the loop, so that it would have been accepted.
+  broker.shard(0).run([] {}).wait();
+  broker.shard(0).run([] {}).wait();
+  EXPECT_EQ(broker.shard(0).session_count(), 1U);
+  first.reset();
+  EXPECT_EQ(method_of(second.receive_frame()), connection_start);
+  EXPECT_THAT(::testing::internal::GetCapturedStdout(),
+              ::testing::HasSubstr("there are 1 connections already"));
+}
+
 TEST(Listener, AddressesArePrintedAsClientsWriteThem) {
   using boost::asio::ip::make_address;
   EXPECT_EQ(to_text({make_address("0.0.0.0"), 5672}), "0.0.0.0:5672");

@@ -88,6 +88,26 @@ TEST(SocketSession, ShutdownSaysGoodbyeAndTheConnectionIsGoneWithCloseOk) {
   second_gone.get_future().wait();
 }
 
+TEST(SocketSession, WhatAStoppedShardStillHasEndsBeforeTheStoreCloses) {
+  using std::literals::string_literals::operator""s;
+  TestBroker broker(2);
+  RawClient client(broker.endpoint());
+  log_in(client);
+  client.send(method_frame("\0\x14\0\x0a\0"s, 1));  // channel.open
+  client.receive_frame();
+  // queue.declare of an exclusive queue, whose deletion is appended to the store.
+  client.send(method_frame("\0\x32\0\x0a\0\0\4mine\4\0\0\0\0"s, 1));
+  constexpr std::uint32_t declare_ok = 0x0032000b;
+  ASSERT_EQ(method_of(client.receive_frame()), declare_ok);
+  broker.end_threads();
+  for (const std::size_t index : {0, 1}) {
+    broker.shard(index).finish_remains();
+    EXPECT_EQ(broker.shard(index).connections().connection_count(), 0U);
+  }
+  client.receive_rest();
+  EXPECT_TRUE(client.error());
+}
+
 TEST(SocketSession, DroppedSessionsAreClosedAtOnce) {
   TestBroker broker;
   RawClient client(broker.endpoint());

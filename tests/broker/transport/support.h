@@ -58,12 +58,14 @@ class TestBroker final : public model::TopologyListener {
   }
 
   ~TestBroker() override {
-    listener_->close();
-    for (const auto& shard : shards_) {
-      shard->run([&] { shard->drop_sessions(); }).wait();
-    }
-    for (const auto& shard : shards_) {
-      shard->stop();
+    if (!threads_ended_) {
+      listener_->close();
+      for (const auto& shard : shards_) {
+        shard->run([&] { shard->drop_sessions(); }).wait();
+      }
+      for (const auto& shard : shards_) {
+        shard->stop();
+      }
     }
     store_->close();
   }
@@ -74,6 +76,15 @@ class TestBroker final : public model::TopologyListener {
         shard->shard().topology_committed(up_to, outcome);
       });
     }
+  }
+
+  /// The threads end while clients are connected; the store stays open.
+  void end_threads() {
+    listener_->close();
+    for (const auto& shard : shards_) {
+      shard->stop();
+    }
+    threads_ended_ = true;
   }
 
   [[nodiscard]] ShardThread& shard(std::size_t index) { return *shards_[index]; }
@@ -100,6 +111,7 @@ class TestBroker final : public model::TopologyListener {
   MailExchange mail_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::unique_ptr<Listener> listener_;
+  bool threads_ended_ = false;
 };
 
 /// Writes and reads octets, blocking, over any of Asio's streams.

@@ -12,6 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "broker/connection/connection_walk.h"
 #include "tests/broker/transport/support.h"
 
 namespace lepus::transport {
@@ -91,11 +92,26 @@ TEST(TlsStream, AClientLogsInOverTls) {
   TlsClient client(broker.endpoint());
   log_in(client.octets());
   std::vector<model::ConnectionRow> rows;
-  broker.shard(0).run([&] { broker.shard(0).connections().append_rows(rows); }).wait();
+  broker.shard(0)
+      .run(
+          [&] { connection::ConnectionWalk{broker.shard(0).connections()}.append_rows(rows, 100); })
+      .wait();
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_TRUE(rows[0].tls);
   EXPECT_EQ(rows[0].tls_protocol, "tlsv1.3");
   EXPECT_NE(rows[0].tls_cipher, "");
+}
+
+TEST(TlsStream, TheEndOfTheCertificateIsTold) {
+  const SelfSigned self_signed;
+  const auto context = TlsContext::make(self_signed.settings());
+  ASSERT_TRUE(context);
+  const auto expires_at_s = (*context)->expires_at_s();
+  ASSERT_TRUE(expires_at_s);
+  constexpr std::int64_t hour_s = 3600;
+  const std::int64_t now_s = SystemClock{}.wall_ms() / 1000;
+  EXPECT_GT(*expires_at_s, now_s);
+  EXPECT_LE(*expires_at_s, now_s + hour_s);
 }
 
 TEST(TlsStream, ABadProtocolHeaderGetsTheRightOneAndACleanEnd) {
