@@ -6,8 +6,8 @@
 
 namespace lepus::management {
 
-/// Octets of answers that are being made or written, over all connections: slow readers of large
-/// answers must not use up the memory. Lives on the management thread.
+/// Octets of answers that are being made or written, and of large requests that are being read,
+/// over all connections: slow clients must not use up the memory. Lives on the management thread.
 class AnswerBudget {
  public:
   /// Octets that are counted until this goes; it may outlive the budget.

@@ -97,6 +97,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     // The answer under way goes first: it refers to the application.
     answering_.reset();
     charge_.reset();
+    body_charge_.reset();
     timer_.cancel();
     boost::system::error_code ignored;
     stream_.socket().close(ignored);
@@ -148,6 +149,16 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
       return;
     }
     parser_->body_limit(limit_bytes);
+    const std::uint64_t expected_bytes = length_bytes ? *length_bytes : limit_bytes;
+    if (expected_bytes > refused_body_bytes_max) {
+      // Bodies are held as a whole, like answers, and count as such.
+      body_charge_ = application_.answers().open();
+      if (!body_charge_->add(expected_bytes)) {
+        keep_alive_ = false;
+        write(too_busy());
+        return;
+      }
+    }
     if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) {
       send_continue();
     } else {
@@ -290,6 +301,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   void written(boost::system::error_code error) {
     charge_.reset();
+    body_charge_.reset();
     if (!stream_.socket().is_open()) {
       return;
     }
@@ -329,7 +341,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   Request request_;
   std::string target_;
   std::optional<Task<Response>> answering_;
-  std::shared_ptr<AnswerBudget::Charge> charge_;  ///< for what is being written
+  std::shared_ptr<AnswerBudget::Charge> charge_;       ///< for what is being written
+  std::shared_ptr<AnswerBudget::Charge> body_charge_;  ///< for the request's body
   std::vector<char> discarded_;
   std::uint64_t answer_number_ = 0;
   unsigned version_ = 11;

@@ -151,6 +151,12 @@ TEST_F(SmallBudgetTest, AnAnswerBeyondTheBudgetIsRefusedAndTheOthersGoOn) {
   }
 }
 
+TEST_F(SmallBudgetTest, ABodyBeyondTheBudgetIsNotRead) {
+  HttpClient client{server_.port()};
+  ASSERT_TRUE(client.send(head("POST /api/definitions", login(), large_bytes)));
+  EXPECT_TRUE(client.receive_head().starts_with("HTTP/1.1 503 "));
+}
+
 TEST(AnswerBudget, CountsOctetsUntilTheirChargeGoes) {
   AnswerBudget budget{100};
   auto first = budget.open();
