@@ -73,6 +73,8 @@ void add_protocol_options(CLI::App& app, RunOptions& options) {
   app.add_flag("--durable,!--not-durable", options.durable, "queues and exchange");
   app.add_option("--queue-type", options.queue_type, "classic, quorum or stream");
   app.add_option("--queue-argument", options.queue_arguments, "name=value, repeatable");
+  app.add_option("--name-prefix", options.name_prefix, "of queues and exchange; else the process");
+  app.add_flag("--keep", options.keep, "leave queues and exchange for a later run");
   app.add_option("--exchange", options.exchange_kind, "default, direct, fanout, topic or headers");
   app.add_option("--routing-key", options.routing_keys,
                  "repeatable, used in turn; else the queues' names");

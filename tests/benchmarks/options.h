@@ -61,6 +61,11 @@ struct RunOptions {
   std::string queue_type;
   /// `name=value`; numbers and true/false are sent as such.
   std::vector<std::string> queue_arguments;
+  /// What the names of queues and exchange begin with; empty: `perf-` and the process's number.
+  std::string name_prefix;
+  /// Queues and exchange are left as they are at the end, to be consumed by a later run of the same
+  /// prefix.
+  bool keep = false;
   /// default, direct, fanout, topic or headers.
   std::string exchange_kind = "default";
   /// Keys to publish with, in turn; none: the names of the queues.

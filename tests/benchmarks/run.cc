@@ -336,6 +336,9 @@ Result<RunResult> run(const RunOptions& options) {
   auto result = run->measure();
   // The connections are closed first, so that deleting does not wait for their consumers.
   run.reset();
+  if (options.keep) {
+    return result;
+  }
   if (auto removed = topology->remove(); !removed && result) {
     return removed.error();
   }

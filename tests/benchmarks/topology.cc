@@ -50,7 +50,8 @@ Result<Topology> Topology::declare(const RunOptions& options) {
   if (!client) {
     return client.error();
   }
-  const std::string prefix = fmt::format("perf-{}", getpid());
+  const std::string prefix =
+      options.name_prefix.empty() ? fmt::format("perf-{}", getpid()) : options.name_prefix;
   std::vector<std::string> queues;
   queues.reserve(options.queues);
   for (std::size_t index = 0; index < options.queues; ++index) {
