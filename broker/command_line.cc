@@ -54,10 +54,7 @@ Result<CommandLine> parse_command_line(int argument_count, const char* const* ar
   app.add_flag("--print-config", print_configuration, "print all settings and their origin");
   app.set_version_flag("--version", version_text());
   app.fallthrough();
-  auto* store = app.add_subcommand("store", "look after the data folder");
-  auto* repair = store->add_subcommand("repair", "open a damaged store, dropping what is damaged");
-  repair->add_flag("--accept-loss", result.accept_loss, "yes, drop it");
-  store->require_subcommand(1);
+  add_store_commands(app, result.store);
   try {
     app.parse(argument_count, const_cast<char**>(arguments));
   } catch (const CLI::CallForVersion& version) {
@@ -82,8 +79,8 @@ Result<CommandLine> parse_command_line(int argument_count, const char* const* ar
   if (config->count() != 0) {
     result.config_file = config_file;
   }
-  if (repair->parsed()) {
-    result.action = Action::repair_store;
+  if (result.store.kind != StoreCommand::Kind::none) {
+    result.action = Action::run_store_tool;
   } else if (print_configuration) {
     result.action = Action::print_configuration;
   }

@@ -7,6 +7,7 @@
 
 #include "broker/base/result.h"
 #include "broker/configuration.h"
+#include "broker/store_command_line.h"
 
 namespace lepus {
 
@@ -16,8 +17,8 @@ enum class Action : std::uint8_t {
   print_configuration,
   /// Print `text` and leave with success.
   print_text,
-  /// `lepus store repair --accept-loss`
-  repair_store
+  /// `lepus store …`
+  run_store_tool
 };
 
 struct CommandLine {
@@ -28,8 +29,8 @@ struct CommandLine {
   std::optional<std::string> config_file;
   /// The options that are settings, as values of their keys.
   std::vector<Assignment> assignments;
-  /// `--accept-loss` of `store repair`.
-  bool accept_loss = false;
+  /// Of run_store_tool.
+  StoreCommand store;
 };
 
 /// `lepus 0.1.0 (RabbitMQ-compatible 3.13.7)`

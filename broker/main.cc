@@ -22,6 +22,7 @@
 #include "broker/configuration.h"
 #include "broker/health_client.h"
 #include "broker/log.h"
+#include "broker/store_commands.h"
 
 namespace {
 
@@ -134,6 +135,9 @@ int run(int argument_count, char** arguments) {
     std::cout << command_line->text;
     return EXIT_SUCCESS;
   }
+  if (command_line->action == Action::run_store_tool) {
+    return run_store_command(command_line->store, std::cin, std::cout, std::cerr);
+  }
   ConfigurationSources sources = system_configuration_sources();
   if (command_line->config_file) {
     sources.config_file = command_line->config_file;
@@ -150,9 +154,8 @@ int run(int argument_count, char** arguments) {
       std::cout << print_configuration(*configuration);
       return EXIT_SUCCESS;
     case Action::print_text:
+    case Action::run_store_tool:
       return EXIT_SUCCESS;
-    case Action::repair_store:
-      return print_error("lepus: this version cannot repair a store yet");
   }
   return EXIT_FAILURE;
 }

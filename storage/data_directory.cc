@@ -124,7 +124,8 @@ std::optional<Error> check_owner(const fs::path& path) {
 }
 
 /// The locked file's descriptor.
-Result<int> lock(const fs::path& path) {
+/// @param advice  what to do if it is in use
+Result<int> lock(const fs::path& path, const std::string& advice) {
   PosixFile file(path / lock_name, O_RDWR | O_CREAT);
   if (!file.is_open()) {
     return failure(path, "its lock file can't be opened: " + text_of_errno(errno));
@@ -135,8 +136,7 @@ Result<int> lock(const fs::path& path) {
     }
     std::string owner = file.read_start();
     owner.resize(std::min(owner.find('\n'), owner.size()));
-    return failure(path, "is in use by another broker (process " + owner +
-                             "); stop it or name another directory with --data-dir");
+    return failure(path, "is in use by another broker (process " + owner + "); " + advice);
   }
   // The process id is a courtesy to whoever reads the error above; a full disk must not keep the
   // broker from starting.
@@ -152,7 +152,7 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
   if (auto error = create(path)) {
     return *error;
   }
-  Result<int> lock_file = lock(path);
+  Result<int> lock_file = lock(path, "stop it or name another directory with --data-dir");
   if (!lock_file) {
     return lock_file.error();
   }
@@ -166,6 +166,35 @@ Result<DataDirectory> DataDirectory::open(const std::filesystem::path& path) {
     return failure(path, "its transient rows can't be removed: " + error.message());
   }
   return directory;
+}
+
+Result<DataDirectory> DataDirectory::open_stopped(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    return failure(path, "is not there");
+  }
+  if (!fs::exists(path / marker_name, error)) {
+    return error ? failure(path, "can't be read: " + error.message())
+                 : failure(path, "is not a Lepus data directory");
+  }
+  if (auto foreign = check_owner(path)) {
+    return *foreign;
+  }
+  if (::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0 && errno == EROFS) {
+    return DataDirectory(path, -1);
+  }
+  Result<int> lock_file = lock(path, "stop it first");
+  if (!lock_file) {
+    return lock_file.error();
+  }
+  return DataDirectory(path, *lock_file);
+}
+
+Result<void> DataDirectory::mark(const std::filesystem::path& path) {
+  if (auto error = write_marker(path)) {
+    return *error;
+  }
+  return {};
 }
 
 bool DataDirectory::sync() const {

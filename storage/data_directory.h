@@ -21,6 +21,14 @@ class DataDirectory {
     return {path, -1};
   }
 
+  /// For tools: the directory must be there and be Lepus's already, and nothing in it is changed
+  /// but the lock file. A directory on a read-only file system is not locked.
+  [[nodiscard]] static Result<DataDirectory> open_stopped(const std::filesystem::path& path);
+
+  /// Writes the owner marker into a directory that has none yet: from then on a broker starts on
+  /// it.
+  [[nodiscard]] static Result<void> mark(const std::filesystem::path& path);
+
   ~DataDirectory();
   DataDirectory(DataDirectory&& other) noexcept;
   DataDirectory& operator=(DataDirectory&& other) noexcept;

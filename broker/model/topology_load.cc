@@ -8,6 +8,7 @@
 
 #include "broker/model/queue_arguments.h"
 #include "broker/model/topology.h"
+#include "broker/model/topology_check.h"
 #include "broker/model/topology_records.h"
 #include "broker/model/topology_state.h"
 
@@ -66,6 +67,10 @@ Result<std::vector<StoredRecord>> decode_keys(const storage::Recovered& recovere
 /// what it belongs to.
 struct TopologyLoader {
   explicit TopologyLoader(Topology::State& loaded) : state(loaded) {}
+
+  /// See unloadable_records().
+  static std::vector<std::string> unloadable(Topology& topology,
+                                             const storage::Recovered& recovered);
 
   Topology::State& state;
 
@@ -231,6 +236,29 @@ Result<void> Topology::load(const storage::Recovered& recovered) {
   }
   state_->ids.begin_committed();
   return {};
+}
+
+std::vector<std::string> TopologyLoader::unloadable(Topology& topology,
+                                                    const storage::Recovered& recovered) {
+  const std::unique_lock lock{topology.state_->mutex};
+  std::vector<std::string> keys;
+  TopologyLoader loader{*topology.state_};
+  constexpr int orders = 3;
+  for (int order = 0; order < orders; ++order) {
+    for (const auto& [key, value] : recovered.topology) {
+      const auto decoded = decode_key(key);
+      if (decoded ? load_order(decoded->kind) == order && !loader.load(*decoded, value)
+                  : order == 0) {
+        keys.push_back(key);
+      }
+    }
+  }
+  return keys;
+}
+
+std::vector<std::string> unloadable_records(Topology& topology,
+                                            const storage::Recovered& recovered) {
+  return TopologyLoader::unloadable(topology, recovered);
 }
 
 std::vector<QueueId> Topology::orphans(const storage::Recovered& recovered) const {

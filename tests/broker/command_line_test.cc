@@ -79,12 +79,37 @@ TEST(CommandLine, PrintConfigurationKeepsTheOtherOptions) {
 }
 
 TEST(CommandLine, RepairNeedsItsOwnConsent) {
-  const auto line = parse({"store", "repair", "--accept-loss", "--data-dir", "/d"});
+  const auto line = parse({"store", "repair", "--accept-loss", "/d"});
   ASSERT_TRUE(line) << line.error().text;
-  EXPECT_EQ(line->action, Action::repair_store);
-  EXPECT_TRUE(line->accept_loss);
-  EXPECT_THAT(line->assignments, SizeIs(1));
-  EXPECT_FALSE(parse({"store", "repair"})->accept_loss);
+  EXPECT_EQ(line->action, Action::run_store_tool);
+  EXPECT_EQ(line->store.kind, StoreCommand::Kind::repair);
+  EXPECT_EQ(line->store.directory, "/d");
+  EXPECT_TRUE(line->store.accept_loss);
+  EXPECT_FALSE(parse({"store", "repair", "/d"})->store.accept_loss);
+}
+
+TEST(CommandLine, StoreToolsNeedADirectory) {
+  for (const char* tool : {"check", "repair", "export", "import"}) {
+    SCOPED_TRACE(tool);
+    EXPECT_FALSE(parse({"store", tool}));
+    EXPECT_TRUE(parse({"store", tool, "/d"}));
+  }
+  EXPECT_FALSE(parse({"store", "backup", "/d"}));
+  EXPECT_FALSE(parse({"store", "backup", "/d", "--to", "/e", "--url", "http://localhost"}));
+  const auto line = parse({"store", "backup", "--to", "/e"});
+  ASSERT_TRUE(line) << line.error().text;
+  EXPECT_EQ(line->store.kind, StoreCommand::Kind::backup);
+  EXPECT_EQ(line->store.to, "/e");
+}
+
+TEST(CommandLine, EveryStoreToolHasItsOwnHelp) {
+  for (const char* tool : {"check", "repair", "export", "import", "backup"}) {
+    SCOPED_TRACE(tool);
+    const auto line = parse({"store", tool, "--help"});
+    ASSERT_TRUE(line) << line.error().text;
+    EXPECT_EQ(line->action, Action::print_text);
+    EXPECT_THAT(line->text, HasSubstr("DIR"));
+  }
 }
 
 TEST(CommandLine, NonsenseIsRefused) {
