@@ -158,7 +158,9 @@ def test_a_nearly_full_disk_blocks_publishers_until_messages_are_consumed(start_
     publisher.go_on_until(lambda: not publisher.blocked, "connection.unblocked")
     confirmed = len(publisher.confirmed)
     publisher.go_on_until(lambda: len(publisher.confirmed) > confirmed + 100, "publishing goes on")
-    publisher.go_on_until(lambda: publisher.blocked or not publisher.outstanding, "the last answers")
+    publisher.go_on_until(
+        lambda: publisher.blocked or not publisher.outstanding, "the last answers"
+    )
     publisher.session.close()
     broker.kill()
     broker.start()

@@ -21,14 +21,15 @@ def waiting(options):
             "waiting.memory.peak": broker.resident_bytes("VmHWM") / 1e6,
             "waiting.disk": broker.data_bytes() / 1e6,
         }
-        first_s = []
+        ready_s, first_s = [], []
         for _ in range(options.repeat):
             broker.kill()
             before = time.monotonic()
-            broker.start()
+            ready_s.append(broker.start())
             take_first(broker, "backlog-0")
             first_s.append(time.monotonic() - before)
         values["waiting.first_delivery"] = first_s
+        values["waiting.ready"] = ready_s
         values["waiting.memory.restarted"] = broker.resident_bytes() / 1e6
     return values
 
