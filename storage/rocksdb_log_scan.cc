@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -280,21 +281,30 @@ Result<void> cut_torn_log_end(rocksdb::Env& environment, const fs::path& store,
     }
   }
   std::ranges::sort(logs);
-  for (const auto& [number, file] : logs) {
+  // From the last one back to the first.
+  std::vector<std::pair<fs::path, LogScan>> torn;
+  bool is_followed = false;
+  for (const auto& [number, file] : std::views::reverse(logs)) {
     const Result<LogScan> scan = scan_rocksdb_log(environment, file);
     if (!scan) {
       return scan.error();
     }
-    if (scan->is_intact()) {
-      continue;
-    }
     if (scan->record_after_damage) {
       return damage(file, *scan, "further writes follow that were confirmed");
     }
-    if (number != logs.back().first) {
+    if (!scan->is_intact() && is_followed) {
       return damage(file, *scan, "a later log shows that all of it was confirmed");
     }
-    return cut(environment, file, *scan, log);
+    if (!scan->is_intact()) {
+      torn.emplace_back(file, *scan);
+    }
+    // A log may be begun and never written: at a start, or where the write before it has failed.
+    is_followed = is_followed || scan->intact_bytes > 0;
+  }
+  for (const auto& [file, scan] : torn) {
+    if (Result<void> done = cut(environment, file, scan, log); !done) {
+      return done;
+    }
   }
   return {};
 }

@@ -28,8 +28,8 @@ struct LogScan {
 [[nodiscard]] Result<LogScan> scan_rocksdb_log(rocksdb::Env& environment,
                                                const std::filesystem::path& file);
 
-/// Prepares the logs of a store for being opened: cuts off the torn end of the last one, as a power
-/// cut leaves it. RocksDB would refuse an end with a hole in it. Nothing confirmed can be there:
+/// Prepares the logs of a store for being opened: cuts off the torn end of the last one that has a
+/// whole record, as a power cut leaves it, and of those behind it. RocksDB would refuse an end with a hole in it. Nothing confirmed can be there:
 /// every write is synced before the next one begins, and nobody is told of it before. Any other
 /// damage is an error of one line that names the file. Nothing happens where there is no log.
 ///

@@ -199,6 +199,16 @@ TEST_F(RocksdbLogScanTest, EmptyLastLogIsLeftAlone) {
   EXPECT_THAT(kept(queue_1), ElementsAre(0, 1, 2));
 }
 
+TEST_F(RocksdbLogScanTest, TornEndBeforeALogWithoutAWholeRecordIsCutOff) {
+  put_rows(queue_1, 0, 0, 3);
+  const std::uint64_t end = log_end();
+  put_rows(queue_1, 0, 3, 6);
+  backend_.reset();
+  fs::resize_file(logs().back(), end + 20);
+  std::ofstream(path_ / "store" / "000900.log");
+  expect_cut(20, 3);
+}
+
 TEST_F(RocksdbLogScanTest, FlippedBitWithRecordsBehindItRefusesTheStart) {
   put_rows(queue_1, 0, 0, 1, 1000);
   put_rows(queue_1, 0, 1, 2, 1000);
