@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <rocksdb/env.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
@@ -52,6 +53,16 @@ rocksdb::Env& environment_of(const RocksdbSetup& setup) {
   return environment != nullptr ? *environment : *rocksdb::Env::Default();
 }
 
+/// After "no space" RocksDB would go on by itself, with the log that has failed and, after a failed
+/// write to its manifest, into an assertion of its own.
+class NoAutomaticRecovery final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
 rocksdb::DBOptions database_options(const RocksdbSetup& setup) {
   rocksdb::DBOptions options;
   options.env = &environment_of(setup);
@@ -75,6 +86,7 @@ rocksdb::DBOptions database_options(const RocksdbSetup& setup) {
   options.track_and_verify_wals_in_manifest = true;
   // Nothing may write again after a failed write; the backend decides what follows.
   options.max_bgerror_resume_count = 0;
+  options.listeners.push_back(std::make_shared<NoAutomaticRecovery>());
   return options;
 }
 
