@@ -1,6 +1,7 @@
 #include "tests/storage/simulated_environment.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -12,10 +13,18 @@ SimulatedEnvironment::SimulatedEnvironment(std::uint64_t seed)
 SimulatedEnvironment::SimulatedEnvironment(const std::shared_ptr<SimulatedFileSystem>& disk)
     : EnvWrapper(rocksdb::NewCompositeEnv(disk)), disk_(disk) {
   file_system_ = disk_;
+  disk_->set_trouble_listener([this] {
+    {
+      std::lock_guard lock(mutex_);
+      has_trouble_ = true;
+    }
+    changed_.notify_all();
+  });
   thread_ = std::thread([this] { run_thread(); });
 }
 
 SimulatedEnvironment::~SimulatedEnvironment() {
+  disk_->set_trouble_listener({});
   {
     std::lock_guard lock(mutex_);
     is_stopping_ = true;
@@ -25,8 +34,10 @@ SimulatedEnvironment::~SimulatedEnvironment() {
 }
 
 void SimulatedEnvironment::hold_jobs() {
+  const bool is_off = disk_->is_off();
   std::unique_lock lock(mutex_);
   is_held_ = true;
+  has_trouble_ = is_off;
   changed_.wait(lock, [this] { return !is_running_; });
 }
 
@@ -34,8 +45,21 @@ void SimulatedEnvironment::run_jobs() {
   std::unique_lock lock(mutex_);
   is_held_ = false;
   changed_.notify_all();
-  changed_.wait(
-      lock, [this] { return !is_running_ && std::ranges::all_of(jobs_, &std::deque<Job>::empty); });
+  constexpr std::uint64_t attempts_max = 10;
+  const std::uint64_t sleeps_max = sleeps_ + attempts_max;
+  changed_.wait(lock, [&] {
+    return sleeps_ > sleeps_max ||
+           (!is_running_ && std::ranges::all_of(jobs_, &std::deque<Job>::empty));
+  });
+}
+
+void SimulatedEnvironment::SleepForMicroseconds(int /*microseconds*/) {
+  {
+    std::lock_guard lock(mutex_);
+    sleeps_ += 1;
+  }
+  changed_.notify_all();
+  std::this_thread::yield();
 }
 
 void SimulatedEnvironment::Schedule(void (*run)(void*), void* argument, Priority priority,
@@ -87,12 +111,21 @@ bool SimulatedEnvironment::take(Job& job) {
   return false;
 }
 
+/// Whoever closes a database while its jobs are held would wait for ever.
+void SimulatedEnvironment::wait(std::unique_lock<std::mutex>& lock) {
+  constexpr std::chrono::seconds forever{10};
+  const bool was_held = is_held_;
+  if (changed_.wait_for(lock, forever) == std::cv_status::timeout && was_held) {
+    is_held_ = false;
+  }
+}
+
 void SimulatedEnvironment::run_thread() {
   std::unique_lock lock(mutex_);
   while (!is_stopping_) {
     Job job;
-    if (is_held_ || !take(job)) {
-      changed_.wait(lock);
+    if ((is_held_ && !has_trouble_) || !take(job)) {
+      wait(lock);
       continue;
     }
     is_running_ = true;

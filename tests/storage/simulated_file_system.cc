@@ -170,6 +170,7 @@ SimulatedFileSystem::~SimulatedFileSystem() = default;
 void SimulatedFileSystem::power_off() {
   std::lock_guard lock(mutex_);
   is_off_ = true;
+  report_trouble();
 }
 
 void SimulatedFileSystem::power_off_at(std::uint64_t nth_change) {
@@ -186,7 +187,9 @@ bool SimulatedFileSystem::is_off() const {
 void SimulatedFileSystem::power_on(Loss loss) {
   std::lock_guard lock(mutex_);
   LEPUS_ASSERT(is_off_, "a power cut has two ends");
-  lose_names(*root_, loss);
+  if (loss != Loss::none) {
+    lose_names(*root_, loss);
+  }
   is_off_ = false;
   changes_until_off_.reset();
   fault_.reset();
@@ -253,6 +256,17 @@ void SimulatedFileSystem::end_fault() {
   fault_.reset();
 }
 
+void SimulatedFileSystem::set_trouble_listener(std::function<void()> listener) {
+  std::lock_guard lock(mutex_);
+  trouble_listener_ = std::move(listener);
+}
+
+void SimulatedFileSystem::report_trouble() const {
+  if (trouble_listener_) {
+    trouble_listener_();
+  }
+}
+
 std::uint64_t SimulatedFileSystem::failed_operations() const {
   std::lock_guard lock(mutex_);
   return failed_operations_;
@@ -301,6 +315,7 @@ bool SimulatedFileSystem::fault_strikes(FileOperation operation, const std::stri
     return false;
   }
   failed_operations_ += 1;
+  report_trouble();
   return true;
 }
 
@@ -310,6 +325,7 @@ IOStatus SimulatedFileSystem::begin(FileOperation operation, const std::string& 
   }
   if (is_change(operation) && changes_until_off_ && --*changes_until_off_ == 0) {
     is_off_ = true;
+    report_trouble();
     return IOStatus::IOError("the power goes", path);
   }
   if (fault_strikes(operation, path)) {
@@ -525,7 +541,7 @@ IOStatus SimulatedFileSystem::GetChildren(const std::string& path, const rocksdb
   std::lock_guard lock(mutex_);
   Handle directory;
   if (IOStatus status = open(path, &directory); !status.ok()) {
-    return status;
+    return status.IsPathNotFound() ? IOStatus::NotFound(path) : status;  // as on Linux
   }
   result->clear();
   for (const auto& [name, node] : directory.node->entries) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,7 @@ class SimulatedFileSystem final : public rocksdb::FileSystem {
   /// What a power cut may do to a file's bytes that were not synced: it always keeps a random
   /// prefix of them, ...
   enum class Loss {
+    none,            ///< nothing at all: only the process died
     tail,            ///< ... whole
     tail_and_holes,  ///< ... in which pages of 4 KiB may be zeros instead
   };
@@ -79,6 +81,9 @@ class SimulatedFileSystem final : public rocksdb::FileSystem {
 
   /// How often the fault has struck since fail().
   [[nodiscard]] std::uint64_t failed_operations() const;
+
+  /// Called when the power goes and when a fault strikes; must not call back.
+  void set_trouble_listener(std::function<void()> listener);
 
   // ---- what was done
 
@@ -192,8 +197,11 @@ class SimulatedFileSystem final : public rocksdb::FileSystem {
                                        std::size_t bytes, rocksdb::Slice* result, char* scratch);
   [[nodiscard]] rocksdb::IOStatus open(const std::string& path, Handle* handle);
 
+  void report_trouble() const;
+
   mutable std::mutex mutex_;
   // Protected by mutex_:
+  std::function<void()> trouble_listener_;
   std::mt19937_64 random_;
   NodePointer root_;
   std::uint64_t run_ = 1;
