@@ -69,7 +69,7 @@ GROUPS = {
     "store": (throughput.store_alone, True),
     "confirms": (throughput.confirms, True),
     "waiting": (backlog.waiting, False),
-    "queues": (queues.many_queues, False),
+    "queues": (queues.many_queues, True),
     "drain": (backlog.draining, True),
     "oldest": (backlog.oldest_unacked, False),
     "writes": (disk_writes.bytes_written, False),
