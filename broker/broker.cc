@@ -132,7 +132,8 @@ Result<void> Broker::open_store() {
 }
 
 BrokerAccessEnvironment Broker::access_environment() {
-  BrokerAccessEnvironment environment{.topology = topology_.get(),
+  BrokerAccessEnvironment environment{.store = storage::operations_of(*store_),
+                                      .topology = topology_.get(),
                                       .clock = &clock_,
                                       .connection_counts = &connection_counts_,
                                       .context = &context_,

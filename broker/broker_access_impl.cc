@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
 
 #include "broker/connection/connection_walk.h"
 #include "broker/connection/direct_connection.h"
@@ -180,6 +181,38 @@ model::NodeDescription BrokerAccessImpl::node() const {
   const std::lock_guard lock{mutex_};
   node.listeners = listeners_;
   return node;
+}
+
+storage::StoreStatistics BrokerAccessImpl::store_statistics() const {
+  return environment_.store->statistics();
+}
+
+Result<void> BrokerAccessImpl::start_backup(std::string path) {
+  using State = model::BackupStatus::State;
+  {
+    const std::lock_guard lock{backup_->mutex};
+    if (backup_->status.state == State::running) {
+      return fail("a backup to " + backup_->status.path + " is under way");
+    }
+    backup_->status = {.state = State::running, .path = path};
+  }
+  spdlog::info("backup to {} begins", path);
+  environment_.store->backup(path, [backup = backup_, path](const Result<void>& made) {
+    if (made) {
+      spdlog::info("backup to {} is done", path);
+    } else {
+      spdlog::error("backup: {}", made.error().text);
+    }
+    const std::lock_guard lock{backup->mutex};
+    backup->status.state = made ? State::done : State::failed;
+    backup->status.reason = made ? "" : made.error().text;
+  });
+  return {};
+}
+
+model::BackupStatus BrokerAccessImpl::backup_status() const {
+  const std::lock_guard lock{backup_->mutex};
+  return backup_->status;
 }
 
 void BrokerAccessImpl::resources(Answer<model::NodeResources> answer) {

@@ -14,11 +14,13 @@
 #include "broker/model/broker_access.h"
 #include "broker/resource_monitor.h"
 #include "broker/transport/shard_thread.h"
+#include "storage/store_operations.h"
 
 namespace lepus {
 
 /// What the broker lends to its BrokerAccess. All of it outlives the access.
 struct BrokerAccessEnvironment {
+  storage::StoreOperations* store = nullptr;
   model::Topology* topology = nullptr;
   const Clock* clock = nullptr;
   const model::ConnectionCounts* connection_counts = nullptr;
@@ -62,6 +64,9 @@ class BrokerAccessImpl final : public model::BrokerAccess {
   void consumer_rows_of(model::ConnectionId connection,
                         Answer<std::vector<model::ConsumerRow>> answer) override;
   void total_counters(Answer<model::MessageCounters> answer) override;
+  [[nodiscard]] storage::StoreStatistics store_statistics() const override;
+  Result<void> start_backup(std::string path) override;
+  [[nodiscard]] model::BackupStatus backup_status() const override;
   void close_connection(model::ConnectionId connection, std::string text) override;
   void drop_queues(std::vector<std::shared_ptr<model::QueueRecord>> queues) override;
   void wait_for_topology(model::TopologyTicket ticket, Answer<bool> answer) override;
@@ -80,6 +85,14 @@ class BrokerAccessImpl final : public model::BrokerAccess {
   std::vector<model::ListenerDescription> listeners_;           // under the mutex
   model::MessageCounters totals_;                               // under the mutex
   std::multimap<model::TopologyTicket, Answer<bool>> waiting_;  // under the mutex
+
+  struct Backup {
+    mutable std::mutex mutex;
+    model::BackupStatus status;  // under the mutex
+  };
+
+  /// The store's thread writes to it, perhaps after this object is gone.
+  const std::shared_ptr<Backup> backup_ = std::make_shared<Backup>();
 };
 
 }  // namespace lepus

@@ -35,6 +35,9 @@ const Route routes[] = {
     {get, "nodes/:node", monitor, get_node},
     {get, "nodes/:node/memory", monitor, get_node_memory},
 
+    {get, "lepus/backup", admin, get_backup},
+    {post, "lepus/backup", admin, post_backup},
+
     {get, "connections", any, list_connections},
     {get, "connections/:connection", any, get_connection},
     {del, "connections/:connection", any, close_connection},

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "storage/statistics.h"
 #include "storage/store.h"
 
 namespace lepus::storage {
@@ -38,6 +40,14 @@ class Backend {
 
   /// See Store::read. The visitor is called with no lock held.
   [[nodiscard]] virtual ReadOutcome read(const ReadRequest& request, const RowVisitor& visit) = 0;
+
+  /// See StoreOperations::statistics. Any thread.
+  [[nodiscard]] virtual StoreStatistics statistics() const { return {}; }
+
+  /// See StoreOperations::backup; blocks until it is done. One at a time, any thread.
+  [[nodiscard]] virtual Result<void> backup(const std::filesystem::path& /*to*/) {
+    return fail("a store in memory can't be backed up");
+  }
 
   /// Notes the clean stop and lets go of all resources; the last call.
   virtual void close() = 0;

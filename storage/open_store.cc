@@ -24,4 +24,8 @@ std::unique_ptr<Store> make_memory_store(std::shared_ptr<MemoryBackend> backend)
   return std::make_unique<ThreadedStore>(std::move(backend));
 }
 
+StoreOperations* operations_of(Store& store) {
+  return dynamic_cast<ThreadedStore*>(&store);
+}
+
 }  // namespace lepus::storage

@@ -7,6 +7,7 @@
 #include "storage/memory_backend.h"
 #include "storage/options.h"
 #include "storage/store.h"
+#include "storage/store_operations.h"
 
 namespace lepus::storage {
 
@@ -21,5 +22,8 @@ namespace lepus::storage {
 /// A store over a backend that outlives it, so that a test can stop one store and start another
 /// over what it left (after MemoryBackend::reopen).
 [[nodiscard]] std::unique_ptr<Store> make_memory_store(std::shared_ptr<MemoryBackend> backend);
+
+/// What operators can do with a store that was opened here; null for any other.
+[[nodiscard]] StoreOperations* operations_of(Store& store);
 
 }  // namespace lepus::storage

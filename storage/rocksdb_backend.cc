@@ -50,7 +50,7 @@ Result<std::shared_ptr<RocksdbBackend>> RocksdbBackend::open(const std::filesyst
 }
 
 Result<void> RocksdbBackend::open_databases() {
-  const RocksdbSetup setup{options_, rocksdb::NewLRUCache(options_.block_cache_bytes)};
+  const RocksdbSetup setup{options_, rocksdb::NewLRUCache(options_.block_cache_bytes), counters_};
   auto durable = RocksdbDatabase::open_durable(directory_.durable_path(), setup, durable_dead_);
   if (!durable) {
     return durable.error();
@@ -221,7 +221,15 @@ rocksdb::Status RocksdbBackend::write_durable(std::span<AppendUnit> units) {
 rocksdb::Status RocksdbBackend::write(rocksdb::WriteBatch* batch) {
   rocksdb::WriteOptions options;
   options.sync = options_.sync_writes;
-  return durable_->db().Write(options, batch);
+  const auto begin = StatisticsCounters::Clock::now();
+  const rocksdb::Status status = durable_->db().Write(options, batch);
+  if (status.ok()) {
+    counters_->count_commit(parts_.size(), batch->Count(), batch->GetDataSize(),
+                            StatisticsCounters::Clock::now() - begin);
+  } else {
+    counters_->count_failed_commit();
+  }
+  return status;
 }
 
 void RocksdbBackend::add_meta_records(rocksdb::WriteBatch& batch) {
@@ -276,7 +284,7 @@ void RocksdbBackend::fail_for_good(const rocksdb::Status& status) {
 }
 
 ReadOutcome RocksdbBackend::read(const ReadRequest& request, const RowVisitor& visit) {
-  return read_rows(*durable_, *transient_, *durable_dead_, request, visit);
+  return read_counted(request, visit);
 }
 
 void RocksdbBackend::close() {

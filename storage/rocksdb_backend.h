@@ -14,6 +14,7 @@
 #include "storage/rocksdb_deleted_queues.h"
 #include "storage/rocksdb_reclaimer.h"
 #include "storage/rocksdb_recovery.h"
+#include "storage/statistics_counters.h"
 
 namespace lepus::storage {
 
@@ -35,6 +36,8 @@ class RocksdbBackend final : public Backend {
   [[nodiscard]] std::unique_ptr<Batch> new_batch() override;
   [[nodiscard]] Outcome commit(std::span<AppendUnit> units) override;
   [[nodiscard]] ReadOutcome read(const ReadRequest& request, const RowVisitor& visit) override;
+  [[nodiscard]] StoreStatistics statistics() const override;
+  [[nodiscard]] Result<void> backup(const std::filesystem::path& to) override;
   void close() override;
 
   /// One round of the reclaimer on the caller's thread; for tests, with a reclaim_interval of zero.
@@ -55,6 +58,7 @@ class RocksdbBackend final : public Backend {
   [[nodiscard]] rocksdb::Status write_transient(std::span<AppendUnit> units);
   [[nodiscard]] rocksdb::Status write_durable(std::span<AppendUnit> units);
   [[nodiscard]] rocksdb::Status write(rocksdb::WriteBatch* batch);
+  [[nodiscard]] ReadOutcome read_counted(const ReadRequest& request, const RowVisitor& visit);
   void count_numbers(std::span<AppendUnit> units);
   void add_meta_records(rocksdb::WriteBatch& batch);
   void forget_written_queues();
@@ -66,6 +70,7 @@ class RocksdbBackend final : public Backend {
   // uses them.
   DataDirectory directory_;
   const StoreOptions options_;
+  const std::shared_ptr<StatisticsCounters> counters_ = std::make_shared<StatisticsCounters>();
   const std::shared_ptr<DeadRows> durable_dead_ = std::make_shared<DeadRows>();
   const std::shared_ptr<DeadRows> transient_dead_ = std::make_shared<DeadRows>();
   std::unique_ptr<RocksdbDatabase> durable_;

@@ -14,6 +14,7 @@
 #include "storage/rocksdb_filter.h"
 #include "storage/rocksdb_log_scan.h"
 #include "storage/rocksdb_partitioner.h"
+#include "storage/rocksdb_statistics.h"
 #include "storage/rocksdb_table_rows.h"
 
 namespace lepus::storage {
@@ -69,6 +70,9 @@ rocksdb::DBOptions database_options(const RocksdbSetup& setup) {
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.info_log = std::make_shared<RocksdbLogger>(setup.options.log);
+  if (setup.counters != nullptr) {
+    options.listeners.push_back(std::make_shared<RocksdbWriteCounter>(setup.counters));
+  }
   options.max_open_files = setup.options.open_files_max;
   options.max_background_jobs = 2;
   options.max_total_wal_size = setup.options.log_bytes_max;

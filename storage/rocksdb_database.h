@@ -10,6 +10,7 @@
 #include "broker/base/result.h"
 #include "storage/dead_rows.h"
 #include "storage/options.h"
+#include "storage/statistics_counters.h"
 
 namespace lepus::storage {
 
@@ -27,6 +28,7 @@ struct RocksdbFamilies {
 struct RocksdbSetup {
   const StoreOptions& options;
   std::shared_ptr<rocksdb::Cache> block_cache;
+  std::shared_ptr<StatisticsCounters> counters;  ///< of background writes; null: not counted
 };
 
 /// An open RocksDB instance; closed when destroyed. Everything must have let go of it by then.

@@ -137,12 +137,24 @@ void ThreadedStore::run_reader() {
   }
 }
 
+void ThreadedStore::backup(std::filesystem::path to,
+                           std::function<void(const Result<void>&)> done) {
+  if (backup_thread_.joinable()) {
+    backup_thread_.join();  // The one before; its caller knows that it is done.
+  }
+  backup_thread_ = std::thread(
+      [this, to = std::move(to), done = std::move(done)] { done(backend_->backup(to)); });
+}
+
 void ThreadedStore::close() {
   stop(State::draining);
   backend_->close();
 }
 
 void ThreadedStore::stop(State state) {
+  if (backup_thread_.joinable()) {
+    backup_thread_.join();
+  }
   if (threads_.empty()) {
     return;
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "storage/backend.h"
+#include "storage/store_operations.h"
 
 namespace lepus::storage {
 
@@ -20,7 +21,7 @@ namespace lepus::storage {
 /// A store destroyed without close() stops like a killed process: what waits is forgotten and its
 /// `done` never called. Callbacks run on the store's threads, must not throw and must not call
 /// close().
-class ThreadedStore final : public Store {
+class ThreadedStore final : public Store, public StoreOperations {
  public:
   explicit ThreadedStore(std::shared_ptr<Backend> backend);
   ~ThreadedStore() override;
@@ -34,6 +35,11 @@ class ThreadedStore final : public Store {
   [[nodiscard]] std::unique_ptr<Batch> new_batch() override;
   void append(std::vector<NumberedBatch> batches, std::function<void(Outcome)> done) override;
   void read(ReadRequest request, RowVisitor visit, std::function<void(ReadOutcome)> done) override;
+
+  [[nodiscard]] StoreStatistics statistics() const override { return backend_->statistics(); }
+
+  /// Called by one thread.
+  void backup(std::filesystem::path to, std::function<void(const Result<void>&)> done) override;
   void close() override;
 
  private:
@@ -68,6 +74,7 @@ class ThreadedStore final : public Store {
   State read_state_ = State::running;
 
   std::vector<std::thread> threads_;
+  std::thread backup_thread_;
 };
 
 }  // namespace lepus::storage

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/base/clock.h"
+#include "broker/base/result.h"
 #include "broker/model/connection_counts.h"
 #include "broker/model/ids.h"
 #include "broker/model/protocol_error.h"
@@ -16,6 +17,7 @@
 #include "broker/model/queue_record.h"
 #include "broker/model/statistics_rows.h"
 #include "broker/model/topology.h"
+#include "storage/statistics.h"
 
 namespace lepus::model {
 
@@ -68,6 +70,15 @@ struct NodeResources {
   std::uint64_t disk_limit_bytes = 0;
   bool memory_alarm = false;
   bool disk_alarm = false;
+};
+
+/// The last backup of the store that was asked for.
+struct BackupStatus {
+  enum class State { none, running, done, failed };
+
+  State state = State::none;
+  std::string path;
+  std::string reason;  ///< why it failed
 };
 
 /// What an AMQP method of a DirectClient was answered with.
@@ -132,6 +143,17 @@ class BrokerAccess {
                                 Answer<std::vector<ConsumerRow>> answer) = 0;
   /// Of all channels that ever were; never falls.
   virtual void total_counters(Answer<MessageCounters> answer) = 0;
+
+  /// What the store has done and what it holds; looking costs it a moment, no shard anything.
+  [[nodiscard]] virtual storage::StoreStatistics store_statistics() const { return {}; }
+
+  /// Begins to make a data directory at this absolute path of everything that is committed by now.
+  /// Fails if a backup is under way already, or can't be made of this store.
+  virtual Result<void> start_backup(std::string /*path*/) {
+    return fail("this broker's store can't be backed up");
+  }
+
+  [[nodiscard]] virtual BackupStatus backup_status() const { return {}; }
 
   /// The connection gets connection.close 320 with this text (without the code's name). Nothing
   /// happens if it is gone.

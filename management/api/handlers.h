@@ -21,6 +21,10 @@ Task<Response> list_nodes(const Context& context);
 Task<Response> get_node(const Context& context);
 Task<Response> get_node_memory(const Context& context);
 
+// backup.cc
+Response get_backup(const Context& context);
+Response post_backup(const Context& context);
+
 // connections.cc
 Task<Response> list_connections(const Context& context);
 Task<Response> list_vhost_connections(const Context& context);

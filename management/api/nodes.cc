@@ -143,6 +143,7 @@ Task<Response> get_node(const Context& context) {
   }
   const auto resources = co_await context.broker.resources();
   json object = node_json(context, resources);
+  object["lepus_store"] = store_statistics_json(context.broker.access().store_statistics());
   if (context.query_is_true("memory")) {
     object["memory"] = {{"total", resources.memory_used_bytes}};
   }

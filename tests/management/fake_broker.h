@@ -108,6 +108,18 @@ class FakeBroker final : public model::BrokerAccess {
 
   void total_counters(Answer<model::MessageCounters> answer) override { answer(totals); }
 
+  [[nodiscard]] storage::StoreStatistics store_statistics() const override { return figures; }
+
+  Result<void> start_backup(std::string path) override {
+    if (backup.state == model::BackupStatus::State::running) {
+      return fail("a backup is under way");
+    }
+    backup = {.state = model::BackupStatus::State::running, .path = std::move(path)};
+    return {};
+  }
+
+  [[nodiscard]] model::BackupStatus backup_status() const override { return backup; }
+
   void close_connection(model::ConnectionId connection, std::string text) override {
     closed.emplace_back(connection, std::move(text));
   }
@@ -140,6 +152,8 @@ class FakeBroker final : public model::BrokerAccess {
   model::NodeResources resources_now;
   model::QueueCounters queue_counters;
   model::MessageCounters totals;
+  storage::StoreStatistics figures;
+  model::BackupStatus backup;
   std::vector<model::ConnectionRow> connections;
   std::vector<model::ChannelRow> channels;
   std::vector<std::pair<model::ConnectionId, std::string>> closed;
