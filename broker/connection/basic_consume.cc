@@ -204,7 +204,8 @@ void Channel::consume_replies(const amqp::BasicConsume& method, std::string tag)
     fail(amqp::ReplyCode::precondition_failed, "reply consumer cannot acknowledge");
     return;
   }
-  const ReplyAddress address{reference(), host().random_number()};
+  // Without a serial: the name tells only what is here, and the key is this consumer's alone.
+  const ReplyAddress address{{connection_.id(), number_}, host().random_number()};
   reply_consumer_ = std::make_unique<ReplyConsumer>(std::move(tag), reply_name(address), address);
   host().reply_consumers().add(address.channel, address.key);
   if (!method.no_wait) {

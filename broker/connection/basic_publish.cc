@@ -150,17 +150,23 @@ void Channel::finish_message() {
 
 /// Valid until the next look-up.
 const model::Route& Channel::route(const model::Message& message) {
-  std::string_view headers;
+  const auto look_up = [&](std::string_view headers) -> const model::Route& {
+    return host().routes().route(access().vhost(), message.exchange(), message.routing_key(),
+                                 headers);
+  };
   if (publish_by_headers_) [[unlikely]] {
-    headers = publish_original_headers_;
-  } else if (target_->routes_by_headers()) {
-    amqp::PropertyScan scan;
-    if (amqp::scan_properties(message.properties(), scan)) {
-      headers = scan.headers.bytes;
-    }
+    return look_up(publish_original_headers_);
   }
-  return host().routes().route(access().vhost(), message.exchange(), message.routing_key(),
-                               headers);
+  if (!target_->routes_by_headers()) [[likely]] {
+    const model::Route& found = look_up({});
+    if (!found.by_headers) [[likely]] {
+      return found;
+    }
+    // Bindings or alternate exchanges lead to a headers exchange: once more, with the headers.
+  }
+  amqp::PropertyScan scan;
+  return look_up(amqp::scan_properties(message.properties(), scan) ? scan.headers.bytes
+                                                                   : std::string_view{});
 }
 
 void Channel::handle_unrouted(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,

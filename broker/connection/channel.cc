@@ -5,9 +5,10 @@
 
 namespace lepus::connection {
 
-Channel::Channel(Connection& connection, std::uint16_t number)
+Channel::Channel(Connection& connection, std::uint16_t number, std::uint32_t serial)
     : connection_(connection),
       number_(number),
+      serial_(serial),
       last_used_ms_(connection.host().clock().wall_ms()) {}
 
 Channel::~Channel() {

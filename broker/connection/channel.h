@@ -55,7 +55,8 @@ struct ReplyConsumer {
 /// messages go back, and everything that comes before channel.close-ok is ignored.
 class Channel {
  public:
-  Channel(Connection& connection, std::uint16_t number);
+  /// @param serial  see model::ChannelRef
+  Channel(Connection& connection, std::uint16_t number, std::uint32_t serial);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -88,6 +89,8 @@ class Channel {
   void send_confirms();
 
   [[nodiscard]] std::uint16_t number() const { return number_; }
+
+  [[nodiscard]] std::uint32_t serial() const { return serial_; }
 
   [[nodiscard]] const model::MessageCounters& counters() const { return counters_; }
 
@@ -133,7 +136,7 @@ class Channel {
 
   [[nodiscard]] ShardConnections& host() const { return connection_.host(); }
 
-  [[nodiscard]] model::ChannelRef reference() const { return {connection_.id(), number_}; }
+  [[nodiscard]] model::ChannelRef reference() const { return {connection_.id(), number_, serial_}; }
 
   /// The queue's name, or for an empty one the last declared here. Nothing: it has failed.
   [[nodiscard]] std::optional<std::string> queue_name(std::string_view name);
@@ -224,6 +227,7 @@ class Channel {
 
   Connection& connection_;
   const std::uint16_t number_;
+  const std::uint32_t serial_;
   bool closing_ = false;  ///< channel.close was sent
   bool released_ = false;
   bool finished_ = false;

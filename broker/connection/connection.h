@@ -280,6 +280,7 @@ class Connection {
 
   boost::unordered_flat_map<std::uint16_t, std::unique_ptr<Channel>> channels_;
   Channel* last_channel_ = nullptr;  ///< found last
+  std::uint32_t last_channel_serial_ = 0;
   std::vector<std::uint16_t> confirming_channels_;
   std::vector<std::shared_ptr<model::QueueRecord>> exclusive_queues_;
 

@@ -96,7 +96,7 @@ void Connection::open_channel(const amqp::Frame& frame) {
     return;
   }
   const std::uint16_t number = frame.channel.value;
-  channels_.emplace(number, std::make_unique<Channel>(*this, number));
+  channels_.emplace(number, std::make_unique<Channel>(*this, number, ++last_channel_serial_));
   host_.counts().add_channels(user_, 1);
   send(number, amqp::ChannelOpenOk{});
 }

@@ -170,16 +170,15 @@ std::vector<model::ConnectionId> ShardConnections::ids() const {
 
 Channel* ShardConnections::find_channel(const model::ChannelRef& channel) {
   Connection* connection = find(channel.connection);
-  return connection == nullptr ? nullptr : connection->find_channel(channel.channel);
+  Channel* found = connection == nullptr ? nullptr : connection->find_channel(channel.channel);
+  const bool is_successor =
+      found != nullptr && channel.serial != 0 && found->serial() != channel.serial;
+  return is_successor ? nullptr : found;
 }
 
 PendingMethod* ShardConnections::find_pending(const model::RequestId& request, Channel*& channel) {
-  Connection* connection = find(request.channel.connection);
-  if (connection == nullptr) {
-    return nullptr;
-  }
-  channel = connection->find_channel(request.channel.channel);
-  return channel == nullptr ? nullptr : connection->pending(request);
+  channel = find_channel(request.channel);
+  return channel == nullptr ? nullptr : find(request.channel.connection)->pending(request);
 }
 
 void ShardConnections::deliver(model::Deliver&& delivery) {

@@ -1,6 +1,7 @@
 #include "broker/model/dead_letter.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -73,7 +74,8 @@ std::optional<FieldTable> take_repeated(std::vector<FieldValue>& events, std::st
     events.erase(event);
     const FieldValue* count = repeated.find("count");
     const std::int64_t before = count == nullptr ? 0 : count->as_integer().value_or(0);
-    repeated.set("count", std::int64_t{before + 1});
+    // Clients may have written anything there.
+    repeated.set("count", before == std::numeric_limits<std::int64_t>::max() ? before : before + 1);
     std::sort(repeated.fields().begin(), repeated.fields().end(),
               [](const auto& left, const auto& right) { return left.name < right.name; });
     return repeated;
@@ -116,6 +118,13 @@ MessagePtr make_dead_letter(const Message& message, const QueueRecord& from,
                             DeadLetterReason reason, std::int64_t time_ms) {
   const QueueSettings& settings = from.settings;
   LEPUS_ASSERT(settings.dead_letter_exchange.has_value(), "the caller looked for it");
+  const std::string_view routing_key = settings.dead_letter_routing_key
+                                           ? std::string_view{*settings.dead_letter_routing_key}
+                                           : message.routing_key();
+  if (settings.dead_letter_exchange->size() > amqp::short_string_max_bytes ||
+      routing_key.size() > amqp::short_string_max_bytes) {
+    return nullptr;
+  }
   auto properties = amqp::decode_properties(message.properties()).value_or(amqp::BasicProperties{});
   FieldTable headers;
   if (properties.headers) {
@@ -125,10 +134,8 @@ MessagePtr make_dead_letter(const Message& message, const QueueRecord& from,
                new_event(message, properties, headers, from.name, reason_name(reason), time_ms),
                from.name, reason_name(reason));
   name_deaths(headers, message, from.name, reason_name(reason));
-  std::string_view routing_key = message.routing_key();
   if (settings.dead_letter_routing_key) {
     headers.erase("CC");
-    routing_key = *settings.dead_letter_routing_key;
   }
   const std::string headers_bytes = headers.encode();
   properties.headers = amqp::FieldTableView{headers_bytes};

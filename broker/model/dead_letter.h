@@ -9,7 +9,8 @@
 namespace lepus::model {
 
 /// The message as it goes to the dead-letter exchange of `from` (which has one): with x-death and
-/// its companions, without expiration, with the new exchange and routing key.
+/// its companions, without expiration, with the new exchange and routing key. Null if these are too
+/// long for a message: no exchange has such a name, and no client could be told such a key.
 /// @param time_ms  wall clock, for the event's time
 [[nodiscard]] MessagePtr make_dead_letter(const Message& message, const QueueRecord& from,
                                           DeadLetterReason reason, std::int64_t time_ms);

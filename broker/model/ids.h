@@ -36,10 +36,13 @@ constexpr ShardIndex shard_of(ConnectionId id) {
 /// dead_lettering holds messages whose dead letter is on its way to another shard.
 enum class ConsumerId : std::uint64_t { none = 0, dead_lettering = UINT64_MAX };
 
-/// A channel of a connection, as queues name it to answer.
+/// A channel of a connection, as queues name it to answer. A client may open a number again that it
+/// has closed: the serial tells late answers of the closed channel from its successor's.
 struct ChannelRef {
   ConnectionId connection = ConnectionId::none;
   std::uint16_t channel = 0;
+  /// Counts the channels that the connection has opened, from 1. 0: whichever has the number now.
+  std::uint32_t serial = 0;
 
   auto operator<=>(const ChannelRef&) const = default;
 };
@@ -50,8 +53,7 @@ struct PublisherRef {
   std::uint64_t confirm_number = 0;
 };
 
-/// A synchronous method that waits for an answer; the serial tells late answers of a closed channel
-/// from its successor's.
+/// A synchronous method that waits for an answer. The serial counts the connection's methods.
 struct RequestId {
   ChannelRef channel;
   std::uint64_t serial = 0;

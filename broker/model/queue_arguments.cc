@@ -62,6 +62,13 @@ std::string check_not_above(const amqp::FieldValue& value, std::int64_t max) {
                                    : std::string{};
 }
 
+/// A dead letter carries it as a short string.
+std::string check_short_string(const std::string& text) {
+  return text.size() > amqp::short_string_max_bytes
+             ? fmt::format("{{value_too_long,{}}}", text.size())
+             : std::string{};
+}
+
 std::string accept(const Argument& /*argument*/) {
   return {};
 }
@@ -90,8 +97,9 @@ std::string check_message_ttl(const Argument& argument) {
 
 std::string check_dead_letter_exchange(const Argument& argument) {
   // Its type was checked before all else.
-  argument.settings.dead_letter_exchange = *argument.value.as_string();
-  return {};
+  const std::string& name = *argument.value.as_string();
+  argument.settings.dead_letter_exchange = name;
+  return check_short_string(name);
 }
 
 std::string check_dead_letter_routing_key(const Argument& argument) {
@@ -103,7 +111,7 @@ std::string check_dead_letter_routing_key(const Argument& argument) {
     return "routing_key_but_no_dlx_defined";
   }
   argument.settings.dead_letter_routing_key = *key;
-  return {};
+  return check_short_string(*key);
 }
 
 std::string check_word(const amqp::FieldValue& value, std::initializer_list<std::string_view> words,

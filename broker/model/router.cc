@@ -53,7 +53,9 @@ class Walk {
     }
   }
 
-  [[nodiscard]] bool depends_on_more() const { return depends_on_more_; }
+  [[nodiscard]] bool depends_on_more() const { return depends_on_more_ || by_headers_; }
+
+  [[nodiscard]] bool by_headers() const { return by_headers_; }
 
  private:
   void visit(const Exchange* exchange) {
@@ -68,9 +70,9 @@ class Walk {
       pass_default();
       return;
     }
-    depends_on_more_ |= exchange.routes_by_headers();
     matched_.clear();
     if (exchange.routes_by_headers()) {
+      by_headers_ = true;
       // The key plays no part, so one look is enough for all keys.
       exchange.match({keys_.front(), headers_}, matched_);
     } else {
@@ -110,6 +112,7 @@ class Walk {
   std::span<const std::string_view> keys_;
   const amqp::FieldTable* headers_;
   bool depends_on_more_ = false;
+  bool by_headers_ = false;
   boost::container::small_vector<const Exchange*, 8> seen_;
   boost::container::small_vector<const Exchange*, 8> waiting_;
   std::vector<const Binding*> matched_;
@@ -140,6 +143,7 @@ Route find_route(const Vhost& vhost, std::string_view exchange,
   walk.run(*route.exchange);
   walk.take_queues(route.queues);
   route.cacheable = keys.size() == 1 && !walk.depends_on_more();
+  route.by_headers = walk.by_headers();
   return route;
 }
 

@@ -149,17 +149,23 @@ void ShardQueues::run_deferred() {
   }
 }
 
-void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
-  const MessagePtr letter =
-      make_dead_letter(*deferred.message, *deferred.from, deferred.reason, clock().wall_ms());
-  const auto properties = amqp::decode_properties(letter->properties());
+Route ShardQueues::dead_letter_route(std::string_view vhost, const Message& letter) const {
+  const auto properties = amqp::decode_properties(letter.properties());
   const std::string_view headers =
       properties && properties->headers ? properties->headers->bytes : std::string_view{};
-  Route route = environment_.topology->route(deferred.from->vhost, letter->exchange(),
-                                             letter->routing_key(), headers);
+  Route route =
+      environment_.topology->route(vhost, letter.exchange(), letter.routing_key(), headers);
   std::erase_if(route.queues, [headers](const auto& target) {
     return is_dead_letter_cycle(headers, target->name);
   });
+  return route;
+}
+
+void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
+  const MessagePtr letter =
+      make_dead_letter(*deferred.message, *deferred.from, deferred.reason, clock().wall_ms());
+  const Route route =
+      letter == nullptr ? Route{} : dead_letter_route(deferred.from->vhost, *letter);
   if (needs_group(deferred, route)) {
     group_dead_letter(deferred, letter, route);
     return;

@@ -96,6 +96,7 @@ class ShardQueues final : public QueueHost {
 
   Queue& make(std::shared_ptr<QueueRecord> record);
   void publish_dead_letter(const DeferredLetter& letter);
+  [[nodiscard]] Route dead_letter_route(std::string_view vhost, const Message& letter) const;
   [[nodiscard]] bool needs_group(const DeferredLetter& letter, const Route& route) const;
   void group_dead_letter(const DeferredLetter& deferred, const MessagePtr& letter,
                          const Route& route);

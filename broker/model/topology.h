@@ -83,6 +83,7 @@ struct Route {
   std::shared_ptr<Exchange> exchange;
   std::vector<std::shared_ptr<QueueRecord>> queues;  ///< each once
   bool cacheable = false;  ///< depends on exchange and routing key alone (headers exchanges do not)
+  bool by_headers = false;    ///< some headers exchange was passed
   std::uint64_t version = 0;  ///< the exchange's when this was found
 };
 

@@ -62,7 +62,7 @@ void Client::connect() {
   stream_bytes_ = 0;
   reads_ = true;
   closed_by_broker_ = false;
-  last_channel_ = 0;
+  last_channel_serial_ = 0;
   amqp::FieldTable capabilities;
   capabilities.set("consumer_cancel_notify", true);
   amqp::FieldTable properties;
@@ -100,14 +100,18 @@ void Client::cut() {
 }
 
 model::ChannelRef Client::reference(std::uint16_t channel) const {
-  return {connection_->id(), channel};
+  return {connection_->id(), channel, channels_.at(channel).serial};
 }
 
 void Client::open_channel() {
-  // Numbers are not used again: an answer to an old channel of the same number could not be told
-  // from the new one's.
-  const std::uint16_t number = ++last_channel_;
+  // Numbers are used again as soon as they are free, as client libraries do.
+  std::uint16_t number = 1;
+  while (channels_.contains(number)) {
+    ++number;
+  }
+  last_channel_ = number;
   ClientChannel& channel = channels_[number];
+  channel.serial = ++last_channel_serial_;
   channel.observed = world_.checker.channel_opened(reference(number));
   send(number, amqp::ChannelOpen{});
   ++channel.requests;
@@ -324,8 +328,10 @@ void Client::handle_method(std::uint16_t number, const amqp::AnyMethod& method) 
                                       describe(), close->reply_text));
     }
     send(number, amqp::ChannelCloseOk{});
-    forget_channel(number);
-    return;
+    if (!found->second.closing) {
+      forget_channel(number);
+    }
+    return;  // When both sides close, close-ok is still to come.
   }
   if (!found->second.closing) {
     handle_answer(number, found->second, method);

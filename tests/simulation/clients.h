@@ -101,6 +101,7 @@ class Client final : public connection::TransportSession {
   };
 
   struct ClientChannel {
+    std::uint32_t serial = 0;
     bool closing = false;  ///< channel.close was sent
     std::shared_ptr<ObservedChannel> observed;
     std::optional<Publisher> publisher;
@@ -167,6 +168,7 @@ class Client final : public connection::TransportSession {
   std::uint64_t stream_bytes_ = 0;  ///< that reached the broker
   std::string incoming_;
   std::uint16_t last_channel_ = 0;
+  std::uint32_t last_channel_serial_ = 0;
   std::map<std::uint16_t, ClientChannel> channels_;
   std::deque<SettlingOnItsWay> settlings_;
   std::optional<Content> content_;

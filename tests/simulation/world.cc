@@ -163,7 +163,7 @@ World::World(const WorldOptions& options)
     auto* connection =
         connections(model::shard_of(reference.connection)).find(reference.connection);
     auto* channel = connection == nullptr ? nullptr : connection->find_channel(reference.channel);
-    return channel == nullptr || channel->row().closing;
+    return channel == nullptr || channel->serial() != reference.serial || channel->row().closing;
   };
   clients.push_back(std::make_unique<Client>(*this, Role::administrator, 0));
   static constexpr Role roles[] = {Role::publisher, Role::consumer, Role::publisher,

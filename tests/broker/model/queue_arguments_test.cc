@@ -57,6 +57,13 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{{"x-expires", number(-1)}}, "x-expires", "{value_negative,-1}"},
         Refusal{
             {{"x-expires", number(315360000001)}}, "x-expires", "{value_too_large,315360000001}"},
+        Refusal{{{"x-dead-letter-exchange", std::string(256, 'x')}},
+                "x-dead-letter-exchange",
+                "{value_too_long,256}"},
+        Refusal{
+            {{"x-dead-letter-exchange", "x"}, {"x-dead-letter-routing-key", std::string(256, 'k')}},
+            "x-dead-letter-routing-key",
+            "{value_too_long,256}"},
         Refusal{{{"x-expires", "1"}}, "x-expires", "\"expected integer, got longstr\""},
         Refusal{{{"x-message-ttl", number(-1)}}, "x-message-ttl", "{value_negative,-1}"},
         Refusal{{{"x-message-ttl", true}}, "x-message-ttl", "\"expected integer, got bool\""},
