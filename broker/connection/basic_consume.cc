@@ -175,11 +175,12 @@ std::optional<std::int32_t> Channel::check_consumer_arguments(const model::Queue
   }
   std::int64_t priority = 0;
   if (const auto value = arguments.find("x-priority")) {
-    if (!value->as_integer()) {
+    const auto given = value->as_integer();
+    if (!given) {
       return refuse("x-priority", ": \"expected integer, got " +
                                       std::string{amqp::type_name(value->decode())} + "\"");
     }
-    priority = *value->as_integer();
+    priority = *given;
   }
   if (const auto value = arguments.find("x-cancel-on-ha-failover"); value && value->type != 't') {
     return refuse("x-cancel-on-ha-failover",
@@ -271,14 +272,14 @@ void Channel::consumer_cancelled(model::ConsumerId id) {
   if (waits_here && pending->kind == PendingMethod::Kind::cancel && pending->consumer == id) {
     return;  // cancel-ok is on its way.
   }
-  if (!connection_.wants_cancel_notify()) {
-    return;
-  }
   if (waits_here && pending->kind == PendingMethod::Kind::delete_queue) {
-    pending->cancelled_tags.push_back(tag);
-    return;
+    if (connection_.wants_cancel_notify()) {
+      pending->cancelled_tags.push_back(tag);
+    }
+  } else if (connection_.wants_cancel_notify()) {
+    send(amqp::BasicCancel{.consumer_tag = tag, .no_wait = true});
   }
-  send(amqp::BasicCancel{.consumer_tag = tag, .no_wait = true});
+  grant_tokens();
 }
 
 // ---- deliveries
@@ -298,7 +299,7 @@ bool Channel::deliver(model::Deliver& delivery) {
     ++counters_.deliver_no_ack;
   } else {
     ++counters_.deliver;
-    unacked_.add(tag, *consumer->source, delivery.place, host().steady_s());
+    unacked_.add(tag, *consumer->source, delivery.place);
     prefetch_.delivered(consumer->id);
   }
   counters_.redeliver += delivery.redelivered ? 1 : 0;
@@ -350,6 +351,13 @@ void Channel::handle_get(const amqp::BasicGet& method) {
   if (!queue) {
     return;
   }
+  if (queue->settings.type == model::QueueType::quorum && queue->settings.single_active_consumer) {
+    fail(amqp::ReplyCode::resource_locked,
+         "cannot obtain access to locked " + queue->described() +
+             ". basic.get operations are not supported by quorum queues with single active "
+             "consumer");
+    return;
+  }
   PendingMethod waiting = new_pending(PendingMethod::Kind::get);
   waiting.no_ack = method.no_ack;
   waiting.queue = queue;
@@ -374,7 +382,7 @@ void Channel::got(PendingMethod& pending, model::Got&& answer) {
     ++counters_.get_no_ack;
   } else {
     ++counters_.get;
-    unacked_.add(tag, get_source(get.queue), answer.place, host().steady_s());
+    unacked_.add(tag, get_source(get.queue), answer.place);
   }
   counters_.redeliver += answer.redelivered ? 1 : 0;
   const model::MessagePtr& message = answer.message;

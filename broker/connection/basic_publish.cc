@@ -77,6 +77,15 @@ void Channel::begin_message() {
         asks_for_reply ? std::optional<std::string_view>{reply_consumer_->name} : std::nullopt);
     property_bytes = rewritten;
   }
+  if (!content_.complete()) {
+    if (!connection_.charge_incomplete_body(header.body_size_bytes)) [[unlikely]] {
+      fail(amqp::ReplyCode::content_too_large,
+           "incomplete messages of the connection are larger than " +
+               std::to_string(Connection::incomplete_bodies_bytes_max) + " bytes");
+      return;
+    }
+    incomplete_bytes_ = header.body_size_bytes;
+  }
   incoming_ =
       model::Message::create(exchange, routing_key, property_bytes, header.body_size_bytes, traits);
   if (content_.complete()) {
@@ -136,6 +145,7 @@ bool Channel::check_properties(const amqp::PropertyScan& properties) {
 }
 
 void Channel::finish_message() {
+  connection_.discharge_incomplete_body(std::exchange(incomplete_bytes_, 0));
   model::MessagePtr message{std::move(incoming_)};
   ++counters_.publish;
   last_used_ms_ = host().wall_ms();
@@ -144,6 +154,9 @@ void Channel::finish_message() {
     hold_publish(found, std::move(message));
   } else {
     publish_to(found.queues, std::move(message), publish_mandatory_);
+  }
+  if (publish_by_headers_) [[unlikely]] {
+    std::string{}.swap(publish_original_headers_);  // Idle channels are to be small.
   }
   connection_.note_publish();
 }
@@ -194,8 +207,9 @@ void Channel::publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>&
     const model::QueueRecord& queue = *queues[index];
     connection_.note_published_to(queue.owner);
     const bool is_last = index + 1 == queues.size();
-    const model::PublishAnswer answer =
-        shard.publish(queue, is_last ? std::move(message) : message, publisher);
+    // NOLINTNEXTLINE(bugprone-use-after-move): the last one takes it.
+    model::MessagePtr copy = is_last ? std::move(message) : message;
+    const model::PublishAnswer answer = shard.publish(queue, std::move(copy), publisher);
     if (number != 0 && answer != model::PublishAnswer::later) {
       confirms_.answered(number, answer == model::PublishAnswer::refused);
     }

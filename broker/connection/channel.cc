@@ -200,24 +200,9 @@ void Channel::release() {
   released_ = true;
   content_.reset();
   incoming_.reset();
+  connection_.discharge_incomplete_body(std::exchange(incomplete_bytes_, 0));
   remove_reply_consumer();
-  std::vector<UnackedDelivery> deliveries;
-  if (transaction_) {
-    for (const HeldSettlement& held : transaction_->settlements) {
-      deliveries.insert(deliveries.end(), held.deliveries.begin(), held.deliveries.end());
-    }
-    transaction_.reset();
-  }
-  model::Shard& shard = host().shard();
-  while (!consumers_.empty()) {
-    const ChannelConsumer& consumer = *consumers_.begin()->second;
-    const model::ConsumerId id = consumer.id;
-    const model::QueueRecord& queue = *consumer.source->queue;
-    shard.send_to_owner(queue.owner, model::CancelConsumer{.queue = queue.id, .consumer = id});
-    remove_consumer(id);
-  }
-  unacked_.take_all(deliveries);
-  settle_all(deliveries, model::Settlement::requeue);
+  leave_queues();
 }
 
 // ---- answers of the topology and of queues' owners
@@ -267,6 +252,7 @@ void Channel::done(PendingMethod& pending, model::Done&& answer) {
         send(amqp::BasicCancelOk{.consumer_tag = pending.tag});
       }
       connection_.finish_pending();
+      grant_tokens();
       return;
     case PendingMethod::Kind::delete_queue:
     case PendingMethod::Kind::purge_queue:

@@ -211,6 +211,8 @@ class Channel {
   /// One settlement for each source, with its owner; they count as settled here.
   [[nodiscard]] std::vector<std::pair<model::ShardIndex, model::Settle>> settlements_by_source(
       const std::vector<UnackedDelivery>& deliveries, model::Settlement settlement);
+  /// Ends all consumers and gives back everything that is unacked.
+  void leave_queues();
   /// So many deliveries of the source are settled; may free it.
   void drop_outstanding(DeliverySource* source, std::size_t count);
   void end_source(DeliverySource* source);
@@ -242,6 +244,7 @@ class Channel {
   bool publish_mandatory_ = false;
   bool publish_by_headers_ = false;       ///< extra keys: the route depends on the headers
   std::string publish_original_headers_;  ///< with BCC, if the message's own are without
+  std::uint64_t incomplete_bytes_ = 0;    ///< what incoming_ is charged with
   boost::intrusive_ptr<model::Message> incoming_;
 
   // The exchange of the last publish, so that the next need not look for it.
@@ -251,6 +254,8 @@ class Channel {
   Confirms confirms_;
   bool confirms_marked_ = false;
   std::unique_ptr<Transaction> transaction_;
+  /// Settlements of the commit that waits for its answer.
+  std::vector<model::Settle> committing_;
 
   Unacked unacked_;
   std::uint64_t last_delivery_tag_ = 0;

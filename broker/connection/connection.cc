@@ -75,7 +75,9 @@ bool Connection::wants_reading() const {
   if (state_ == State::closed && socket_wish_ == SocketWish::keep) {
     return true;  // To see the end of the stream.
   }
-  return may_parse() && kept_.size() < receive_bytes_max + frame_max_bytes_;
+  // A frame that has begun may be larger than frame_max by a few octets, or, without one, by far.
+  return may_parse() &&
+         kept_.size() < std::max(receive_bytes_max + frame_max_bytes_, needed_bytes(kept_));
 }
 
 std::size_t Connection::needed_bytes(std::string_view input) const {
@@ -284,6 +286,20 @@ PendingMethod Connection::finish_pending() {
   return finished;
 }
 
+void Connection::add_published_to(model::ShardIndex owner) {
+  published_to_ |= std::uint64_t{1} << owner;
+  host_.add_publisher(owner, *this);
+}
+
+bool Connection::charge_incomplete_body(std::uint64_t bytes) {
+  if (incomplete_bodies_bytes_ != 0 &&
+      incomplete_bodies_bytes_ + bytes > incomplete_bodies_bytes_max) {
+    return false;
+  }
+  incomplete_bodies_bytes_ += bytes;
+  return true;
+}
+
 void Connection::note_publish() {
   if (!host_.alarm() || blocked_ || state_ != State::running) [[likely]] {
     return;
@@ -359,8 +375,10 @@ model::ConnectionRow Connection::row() const {
   row.vhost = vhost();
   row.user = user_;
   const amqp::FieldTableView properties{client_properties_};
-  if (const auto name = properties.find("connection_name"); name && name->as_string()) {
-    row.user_provided_name = std::string{*name->as_string()};
+  if (const auto value = properties.find("connection_name")) {
+    if (const auto name = value->as_string()) {
+      row.user_provided_name = std::string{*name};
+    }
   }
   row.state = state_name();
   row.auth_mechanism = mechanism_;

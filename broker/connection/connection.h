@@ -189,7 +189,24 @@ class Connection {
   }
 
   /// A message was published to that owner: it may make the connection wait.
-  void note_published_to(model::ShardIndex owner) { published_to_ |= std::uint64_t{1} << owner; }
+  void note_published_to(model::ShardIndex owner) {
+    if (!has_published_to(owner)) [[unlikely]] {
+      add_published_to(owner);
+    }
+  }
+
+  /// Since that owner was congested last.
+  [[nodiscard]] bool has_published_to(model::ShardIndex owner) const {
+    return ((published_to_ >> owner) & 1U) != 0;
+  }
+
+  /// What bodies of publishes may announce together that have not come in full: memory that is
+  /// taken at their headers. One alone may always come.
+  static constexpr std::uint64_t incomplete_bodies_bytes_max = std::uint64_t{256} << 20U;
+  /// @return false if it is too much.
+  [[nodiscard]] bool charge_incomplete_body(std::uint64_t bytes);
+
+  void discharge_incomplete_body(std::uint64_t bytes) { incomplete_bodies_bytes_ -= bytes; }
 
   /// A publish came: blocks under an alarm.
   void note_publish();
@@ -221,6 +238,7 @@ class Connection {
   };
 
   void add_to_dirty();
+  void add_published_to(model::ShardIndex owner);
   void report_drained();
   [[nodiscard]] bool is_paused() const;
   std::size_t parse(std::string_view input);
@@ -288,6 +306,7 @@ class Connection {
   std::uint64_t next_serial_ = 1;
   std::size_t exclusive_deletes_waiting_ = 0;
 
+  std::uint64_t incomplete_bodies_bytes_ = 0;
   std::uint64_t published_to_ = 0;  ///< owners as bits
   bool blocked_ = false;            ///< it published under an alarm
   bool blocked_told_ = false;       ///< connection.blocked was sent

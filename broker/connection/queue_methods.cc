@@ -30,10 +30,12 @@ void Channel::handle_queue_declare(const amqp::QueueDeclare& method) {
   if (declared->created && queue->is_exclusive()) {
     connection_.add_exclusive_queue(queue);
   }
+  const bool expires = queue->settings.expires_ms.has_value();
+  if (declared->created ? expires : method.no_wait) {
+    // Counts as use of the queue; of a new one, so that its time begins.
+    host().shard().send_to_owner(queue->owner, model::QueryQueue{queue, {reference(), 0}});
+  }
   if (method.no_wait) {
-    if (!declared->created) {  // Counts as use of the queue.
-      host().shard().send_to_owner(queue->owner, model::QueryQueue{queue, {reference(), 0}});
-    }
     return;
   }
   PendingMethod waiting = new_pending(PendingMethod::Kind::declare_queue);
@@ -155,6 +157,14 @@ void Channel::handle_queue_delete(const amqp::QueueDelete& method) {
     } else if (!method.no_wait) {
       send(amqp::QueueDeleteOk{});
     }
+    return;
+  }
+  const bool is_quorum = (*queue)->settings.type == model::QueueType::quorum;
+  if (is_quorum && (method.if_unused || method.if_empty)) {
+    fail(amqp::ReplyCode::not_implemented, "cannot delete " + (*queue)->described() +
+                                               ". queue.delete operations with " +
+                                               (method.if_unused ? "if-unused" : "if-empty") +
+                                               " flag set are not supported by quorum queues");
     return;
   }
   PendingMethod waiting = new_pending(PendingMethod::Kind::delete_queue);

@@ -12,7 +12,8 @@ namespace lepus::connection {
 ShardConnections::ShardConnections(const ShardConnectionsEnvironment& environment)
     : environment_(environment),
       routes_(*environment.topology),
-      server_properties_(encode_server_properties(*environment.settings)) {
+      server_properties_(encode_server_properties(*environment.settings)),
+      publishers_(environment.shard_count) {
   look_at_clock();
 }
 
@@ -36,6 +37,11 @@ void ShardConnections::remove(Connection& connection) {
   }
   std::erase(dirty_, &connection);
   std::erase(resumable_, &connection);
+  for (model::ShardIndex owner = 0; owner < publishers_.size(); ++owner) {
+    if (connection.has_published_to(owner)) {
+      publishers_[owner].erase(&connection);
+    }
+  }
   connections_.erase(static_cast<std::uint64_t>(connection.id()));
 }
 
@@ -61,7 +67,7 @@ void ShardConnections::end_turn() {
 }
 
 bool ShardConnections::has_pending_work() const {
-  return !dirty_.empty() || !resumable_.empty() || !undeliverable_.empty();
+  return !dirty_.empty() || !resumable_.empty() || !unused_room_.empty() || !unwanted_.empty();
 }
 
 void ShardConnections::tick() {
@@ -117,7 +123,6 @@ void ShardConnections::close_all(std::string_view text) {
 
 void ShardConnections::look_at_clock() {
   wall_ms_ = clock().wall_ms();
-  steady_s_ = static_cast<std::uint32_t>(clock().steady_ms() / 1000);
 }
 
 std::uint64_t ShardConnections::random_number() {
@@ -186,25 +191,20 @@ void ShardConnections::deliver(model::Deliver&& delivery) {
   if (channel != nullptr && channel->deliver(delivery)) [[likely]] {
     return;
   }
-  undeliverable_.push_back({delivery.queue, delivery.consumer, delivery.channel.connection,
-                            delivery.place, model::delivery_cost_bytes(*delivery.message),
-                            delivery.no_ack});
+  unused_room_.push_back(
+      {delivery.channel.connection, delivery.owner, model::delivery_cost_bytes(*delivery.message)});
 }
 
 void ShardConnections::give_back_undeliverable() {
-  for (const Undeliverable& each : std::exchange(undeliverable_, {})) {
-    const auto queue = topology().find_queue(each.queue);
-    if (each.window_cost != 0 && find(each.connection) != nullptr) {
-      if (queue) {
-        shard_->send_to_owner(queue->owner,
-                              model::OutputDrained{each.connection, each.window_cost});
-      } else {
-        shard_->output_drained(each.connection, each.window_cost);
-      }
+  for (const UnusedRoom& each : std::exchange(unused_room_, {})) {
+    if (find(each.connection) != nullptr) {
+      shard_->send_to_owner(each.owner, model::OutputDrained{each.connection, each.bytes});
     }
-    if (queue && !each.no_ack) {
-      shard_->settle_one(queue->owner, each.queue, each.consumer, model::Settlement::requeue,
-                         each.place);
+  }
+  for (const UnwantedMessage& each : std::exchange(unwanted_, {})) {
+    if (const auto queue = topology().find_queue(each.queue)) {
+      shard_->settle_one(queue->owner, each.queue, model::ConsumerId::none,
+                         model::Settlement::requeue, each.place);
     }
   }
 }
@@ -246,11 +246,8 @@ void ShardConnections::got(model::Got&& answer) {
   Channel* channel = nullptr;
   if (PendingMethod* pending = find_pending(answer.request, channel)) {
     channel->got(*pending, std::move(answer));
-  } else if (answer.message) {
-    // The channel is gone; without no-ack the message waits for its ack. (With it the queue knows
-    // no such delivery.)
-    undeliverable_.push_back({answer.queue, model::ConsumerId::none,
-                              answer.request.channel.connection, answer.place, 0, answer.no_ack});
+  } else if (answer.message && !answer.no_ack) {
+    unwanted_.push_back({answer.queue, answer.place});
   }
 }
 
@@ -295,11 +292,9 @@ void ShardConnections::owner_congested(model::OwnerCongested&& notice) {
     return;  // Seen by whoever publishes to it next.
   }
   congested_owners_ &= ~owner;
-  for (const auto& [id, connection] : connections_) {
-    if ((connection->published_to_ & owner) != 0) {
-      connection->published_to_ &= ~owner;
-      mark_resumable(*connection);
-    }
+  for (Connection* connection : std::exchange(publishers_[notice.owner], {})) {
+    connection->published_to_ &= ~owner;
+    mark_resumable(*connection);
   }
 }
 

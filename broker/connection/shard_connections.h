@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "broker/base/clock.h"
 #include "broker/connection/confirms.h"
@@ -130,11 +131,8 @@ class ShardConnections final : public model::ConnectionHost {
   [[nodiscard]] std::string_view alarm_reason() const;
   [[nodiscard]] model::ConsumerId next_consumer_id();
 
-  /// The clock as of the last look (each read from a socket looks): wall clock, and steady clock in
-  /// seconds.
+  /// The wall clock as of the last look (each read from a socket looks).
   [[nodiscard]] std::int64_t wall_ms() const { return wall_ms_; }
-
-  [[nodiscard]] std::uint32_t steady_s() const { return steady_s_; }
 
   void look_at_clock();
   /// Not to be guessed by clients.
@@ -156,6 +154,12 @@ class ShardConnections final : public model::ConnectionHost {
 
   void mark_dirty(Connection& connection);
   void mark_resumable(Connection& connection);
+
+  /// The connection is to go on when that owner's congestion ends.
+  void add_publisher(model::ShardIndex owner, Connection& connection) {
+    publishers_[owner].insert(&connection);
+  }
+
   void schedule(Connection& connection, std::int64_t at_ms);
 
  private:
@@ -168,12 +172,36 @@ class ShardConnections final : public model::ConnectionHost {
 
   [[nodiscard]] Channel* find_channel(const model::ChannelRef& channel);
   [[nodiscard]] PendingMethod* find_pending(const model::RequestId& request, Channel*& channel);
+  void give_back_undeliverable();
 
   const ShardConnectionsEnvironment environment_;
   model::Shard* shard_ = nullptr;
   model::RouteCache routes_;
   BlockPool pool_;
   std::string server_properties_;
+
+  // What came for a channel that is gone; dealt with at the end of the turn, since a queue that is
+  // just delivering can't be called.
+
+  /// Room in the output window that a delivery was not written into. Its message went back with all
+  /// others of its channel (see model::LeaveQueue).
+  struct UnusedRoom {
+    model::ConnectionId connection = model::ConnectionId::none;
+    model::ShardIndex owner = 0;
+    std::uint64_t bytes = 0;
+  };
+
+  /// A message that waits for the ack of its basic.get.
+  struct UnwantedMessage {
+    model::QueueId queue{};
+    model::MessagePlace place;
+  };
+
+  std::vector<UnusedRoom> unused_room_;
+  std::vector<UnwantedMessage> unwanted_;
+
+  /// For each owner the connections that have published to it since it was congested last.
+  std::vector<boost::unordered_flat_set<Connection*>> publishers_;
 
   boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   Connection* last_ = nullptr;  ///< found last
@@ -187,22 +215,7 @@ class ShardConnections final : public model::ConnectionHost {
   bool disk_alarm_ = false;
   model::MessageCounters closed_channels_;
   std::int64_t wall_ms_ = 0;
-  std::uint32_t steady_s_ = 0;
   std::vector<Confirms::Answer> confirm_answers_;
-
-  /// Deliveries whose consumer was gone when they came; given back at the end of the turn, since a
-  /// queue that is just delivering can't be called.
-  struct Undeliverable {
-    model::QueueId queue{};
-    model::ConsumerId consumer = model::ConsumerId::none;
-    model::ConnectionId connection = model::ConnectionId::none;
-    model::MessagePlace place;
-    std::uint64_t window_cost = 0;  ///< 0: it came by basic.get
-    bool no_ack = false;
-  };
-
-  std::vector<Undeliverable> undeliverable_;
-  void give_back_undeliverable();
 };
 
 }  // namespace lepus::connection

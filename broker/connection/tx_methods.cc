@@ -49,6 +49,7 @@ void Channel::handle_tx_commit(const amqp::TxCommit&) {
   }
   for (const HeldSettlement& held : transaction.settlements) {
     for (auto& [owner, settle] : settlements_by_source(held.deliveries, held.settlement)) {
+      committing_.push_back(settle);
       group.parts[owner].changes.emplace_back(std::move(settle));
     }
   }
@@ -79,6 +80,7 @@ void Channel::finish_commit_if_answered() {
       pending->kind != PendingMethod::Kind::commit) {
     return;
   }
+  committing_.clear();
   std::vector<Confirms::Answer> answers;
   static_cast<void>(confirms_.take_answers(answers));
   const bool refused = std::any_of(answers.begin(), answers.end(),

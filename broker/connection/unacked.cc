@@ -15,13 +15,12 @@ constexpr std::size_t empty_capacity_max = 1024;
 
 }  // namespace
 
-void Unacked::add(std::uint64_t tag, DeliverySource& source, model::MessagePlace place,
-                  std::uint32_t now_s) {
+void Unacked::add(std::uint64_t tag, DeliverySource& source, model::MessagePlace place) {
   if (entries_.size() == entries_.capacity() &&
       entries_.size() - count_ >= std::max(entries_moved_min, entries_.size() / 2)) {
     close_holes();
   }
-  entries_.push_back({tag, &source, place.position, now_s, place.priority});
+  entries_.push_back({tag, &source, place.position, place.priority});
   ++count_;
   ++source.outstanding;
 }

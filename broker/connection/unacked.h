@@ -24,7 +24,6 @@ struct UnackedDelivery {
   std::uint64_t tag = 0;
   DeliverySource* source = nullptr;  ///< null: settled, the entry is only not removed yet
   model::Position position = 0;
-  std::uint32_t delivered_at_s = 0;  ///< steady clock; for the delivery timeout
   model::Priority priority = 0;
 
   [[nodiscard]] model::MessagePlace place() const { return {priority, position}; }
@@ -37,8 +36,7 @@ static_assert(sizeof(UnackedDelivery) == 32);
 /// leave holes, which are closed before they are many.
 class Unacked {
  public:
-  void add(std::uint64_t tag, DeliverySource& source, model::MessagePlace place,
-           std::uint32_t now_s);
+  void add(std::uint64_t tag, DeliverySource& source, model::MessagePlace place);
 
   /// Puts deliveries back that were taken (by a transaction that is rolled back).
   void put_back(const std::vector<UnackedDelivery>& deliveries);
@@ -58,11 +56,6 @@ class Unacked {
   [[nodiscard]] std::size_t size() const { return count_; }
 
   [[nodiscard]] bool empty() const { return count_ == 0; }
-
-  /// The oldest delivery, or null.
-  [[nodiscard]] const UnackedDelivery* oldest() const {
-    return count_ == 0 ? nullptr : &entries_[first_];
-  }
 
  private:
   static constexpr std::size_t npos = SIZE_MAX;

@@ -9,7 +9,11 @@ namespace lepus::model {
 
 Consumer& Consumers::add(std::unique_ptr<Consumer> consumer) {
   Consumer& added = *consumer;
-  all_.push_back(std::move(consumer));
+  const Place place = all_.insert(all_.end(), std::move(consumer));
+  places_.emplace(added.specification.id, place);
+  exclusive_count_ += added.specification.exclusive ? 1 : 0;
+  added.level = &level_for(added.specification.priority);
+  added.level->members.push_back(added);
   if (single_active_ && active_ == nullptr) {
     active_ = &added;
   }
@@ -18,94 +22,81 @@ Consumer& Consumers::add(std::unique_ptr<Consumer> consumer) {
 }
 
 std::unique_ptr<Consumer> Consumers::remove(ConsumerId id) {
-  auto found = std::find_if(all_.begin(), all_.end(), [id](const auto& consumer) {
-    return consumer->specification.id == id;
-  });
-  if (found == all_.end()) {
+  const auto found = places_.find(id);
+  if (found == places_.end()) {
     return nullptr;
   }
-  make_unready(**found);
-  auto removed = std::move(*found);
-  all_.erase(found);
+  const Place place = found->second;
+  places_.erase(found);
+  std::unique_ptr<Consumer> removed = std::move(*place);
+  all_.erase(place);
+  exclusive_count_ -= removed->specification.exclusive ? 1 : 0;
+  make_unready(*removed);
+  leave_level(*removed);
   if (active_ == removed.get()) {
     choose_active();
   }
   return removed;
 }
 
+/// The highest priority, then the oldest.
 void Consumers::choose_active() {
-  active_ = nullptr;
-  for (const auto& consumer : all_) {  // the highest priority, then the oldest
-    if (active_ == nullptr || consumer->specification.priority > active_->specification.priority) {
-      active_ = consumer.get();
-    }
-  }
+  active_ = levels_.empty() ? nullptr : &levels_.front()->members.front();
   if (active_ != nullptr) {
     make_ready(*active_);
   }
 }
 
 Consumer* Consumers::find(ConsumerId id) const {
-  for (const auto& consumer : all_) {
-    if (consumer->specification.id == id) {
-      return consumer.get();
-    }
-  }
-  return nullptr;
+  const auto found = places_.find(id);
+  return found == places_.end() ? nullptr : found->second->get();
 }
 
 Consumer* Consumers::next() {
   for (const auto& level : levels_) {
     if (!level->ready.empty()) {
-      return level->ready.front();
+      return &level->ready.front();
     }
   }
   return nullptr;
 }
 
 void Consumers::took(Consumer& consumer) {
-  auto& ready = level_of(consumer).ready;
-  LEPUS_ASSERT(!ready.empty() && ready.front() == &consumer, "took() follows next()");
-  if (ready.size() > 1) {
-    ready.pop_front();
-    ready.push_back(&consumer);
-  }
+  auto& ready = consumer.level->ready;
+  LEPUS_ASSERT(!ready.empty() && &ready.front() == &consumer, "took() follows next()");
+  ready.pop_front();
+  ready.push_back(consumer);
 }
 
 void Consumers::make_ready(Consumer& consumer) {
-  if (consumer.is_ready || !may_take(consumer)) {
-    return;
+  if (!consumer.ready_hook.is_linked() && may_take(consumer)) {
+    consumer.level->ready.push_back(consumer);
   }
-  consumer.is_ready = true;
-  level_of(consumer).ready.push_back(&consumer);
 }
 
 void Consumers::make_unready(Consumer& consumer) {
-  if (!consumer.is_ready) {
-    return;
-  }
-  consumer.is_ready = false;
-  auto& ready = level_of(consumer).ready;
-  if (ready.front() == &consumer) {
-    ready.pop_front();
-  } else {
-    ready.erase(std::find(ready.begin(), ready.end(), &consumer));
+  if (consumer.ready_hook.is_linked()) {
+    auto& ready = consumer.level->ready;
+    ready.erase(ready.iterator_to(consumer));
   }
 }
 
-bool Consumers::has_exclusive() const {
-  return std::any_of(all_.begin(), all_.end(),
-                     [](const auto& consumer) { return consumer->specification.exclusive; });
-}
-
-Consumers::Level& Consumers::level_of(const Consumer& consumer) {
-  const std::int32_t priority = consumer.specification.priority;
+ConsumerLevel& Consumers::level_for(std::int32_t priority) {
   auto place = std::find_if(levels_.begin(), levels_.end(),
                             [priority](const auto& level) { return level->priority <= priority; });
   if (place == levels_.end() || (*place)->priority != priority) {
-    place = levels_.insert(place, std::make_unique<Level>(Level{priority, {}}));
+    place = levels_.insert(place, std::make_unique<ConsumerLevel>());
+    (*place)->priority = priority;
   }
   return **place;
+}
+
+void Consumers::leave_level(Consumer& consumer) {
+  ConsumerLevel* const level = std::exchange(consumer.level, nullptr);
+  level->members.erase(level->members.iterator_to(consumer));
+  if (level->members.empty()) {
+    std::erase_if(levels_, [level](const auto& each) { return each.get() == level; });
+  }
 }
 
 }  // namespace lepus::model

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <vector>
+
+#include <boost/intrusive/list.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "broker/model/operations.h"
 
@@ -11,6 +15,7 @@ namespace lepus::model {
 
 class Queue;
 struct Consumer;
+struct ConsumerLevel;
 
 /// How many more bytes may be handed to one connection before its output has left; kept by each
 /// shard for each connection that its queues deliver to. `available` may fall below zero by one
@@ -28,16 +33,33 @@ struct Consumer {
   std::uint32_t unacked_count = 0;
   std::uint32_t tokens = 0;  ///< of its channel's limit
   bool token_requested = false;
-  bool stalled = false;   ///< in window->stalled
-  bool is_ready = false;  ///< in the round robin
+  bool stalled = false;  ///< in window->stalled
+
+  // ---- for Consumers
+  ConsumerLevel* level = nullptr;
+  boost::intrusive::list_member_hook<> member_hook;  ///< of its level
+  boost::intrusive::list_member_hook<> ready_hook;   ///< in the round robin
 
   [[nodiscard]] bool has_prefetch_left() const {
     return specification.prefetch_count == 0 || unacked_count < specification.prefetch_count;
   }
 };
 
+/// The consumers of one priority.
+struct ConsumerLevel {
+  template <boost::intrusive::list_member_hook<> Consumer::*hook>
+  using List = boost::intrusive::list<
+      Consumer, boost::intrusive::member_hook<Consumer, boost::intrusive::list_member_hook<>, hook>,
+      boost::intrusive::constant_time_size<false>>;
+
+  std::int32_t priority = 0;
+  List<&Consumer::member_hook> members;  ///< in order of arrival
+  List<&Consumer::ready_hook> ready;     ///< the round robin
+};
+
 /// The consumers of one queue: who gets the next message. Round robin among those with credit at
-/// the highest priority; a single active consumer keeps its turn until it goes.
+/// the highest priority; a single active consumer keeps its turn until it goes. What an operation
+/// costs does not depend on how many consumers there are, only on how many priorities they have.
 class Consumers {
  public:
   explicit Consumers(bool single_active) : single_active_(single_active) {}
@@ -60,29 +82,30 @@ class Consumers {
 
   [[nodiscard]] std::size_t size() const { return all_.size(); }
 
-  [[nodiscard]] bool has_exclusive() const;
+  [[nodiscard]] bool has_exclusive() const { return exclusive_count_ != 0; }
 
-  [[nodiscard]] const std::vector<std::unique_ptr<Consumer>>& all() const { return all_; }
+  /// In order of arrival.
+  [[nodiscard]] const std::list<std::unique_ptr<Consumer>>& all() const { return all_; }
 
   /// Null unless the queue has a single active consumer.
   [[nodiscard]] const Consumer* single_active() const { return active_; }
 
  private:
-  struct Level {
-    std::int32_t priority = 0;
-    std::deque<Consumer*> ready;
-  };
+  using Place = std::list<std::unique_ptr<Consumer>>::iterator;
 
   [[nodiscard]] bool may_take(const Consumer& consumer) const {
     return !single_active_ || active_ == &consumer;
   }
 
-  Level& level_of(const Consumer& consumer);
+  ConsumerLevel& level_for(std::int32_t priority);
+  void leave_level(Consumer& consumer);
   void choose_active();
 
   const bool single_active_;
-  std::vector<std::unique_ptr<Consumer>> all_;  // in order of arrival
-  std::vector<std::unique_ptr<Level>> levels_;  // highest priority first
+  std::list<std::unique_ptr<Consumer>> all_;
+  boost::unordered_flat_map<ConsumerId, Place> places_;
+  std::vector<std::unique_ptr<ConsumerLevel>> levels_;  // highest priority first, none is empty
+  std::size_t exclusive_count_ = 0;
   Consumer* active_ = nullptr;
 };
 

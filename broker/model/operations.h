@@ -51,7 +51,7 @@ struct StartConsumer {
   RequestId request;
 };
 
-/// Answered by Done when request.serial is not 0. Unacked messages stay unacked.
+/// basic.cancel: answered by Done. Unacked messages stay unacked.
 struct CancelConsumer {
   QueueId queue{};
   ConsumerId consumer = ConsumerId::none;
@@ -95,6 +95,22 @@ struct SubmitGroup {
 struct CommitGroups {
   storage::Cut cut;  ///< number 0: this part is the whole group
   GroupPart part;
+};
+
+/// The channel is gone: its consumers of the queue end, and all that they or its basic.gets have of
+/// it goes back, in one step, so that nobody gets a later message before. Also what is still on its
+/// way to the channel.
+struct LeaveQueue {
+  struct Holder {
+    ConsumerId consumer = ConsumerId::none;
+    bool is_running = false;           ///< it was not cancelled before
+    std::vector<MessagePlace> places;  ///< what the channel knows of
+    /// Of a running one: what a group settles that is on its way by the sequencer.
+    std::vector<MessagePlace> in_groups;
+  };
+
+  QueueId queue{};
+  std::vector<Holder> holders;
 };
 
 /// queue.purge. Answered by Counted.
@@ -159,6 +175,7 @@ struct Deliver {
   ChannelRef channel;
   ConsumerId consumer = ConsumerId::none;
   QueueId queue{};
+  ShardIndex owner = 0;  ///< of the queue, which may be gone when the message comes
   MessagePlace place;
   MessagePtr message;
   bool redelivered = false;
@@ -258,7 +275,7 @@ struct PublishesTaken {
 
 /// Everything that crosses from one shard to another, in the order in which it was sent.
 using Operation =
-    std::variant<Publish, StartConsumer, CancelConsumer, GetMessage, Settle, PurgeQueue,
+    std::variant<Publish, StartConsumer, CancelConsumer, GetMessage, Settle, LeaveQueue, PurgeQueue,
                  DeleteQueue, QueryQueue, OutputDrained, TokenGrant, ChangeChannelLimit,
                  ConnectionGone, Deliver, Confirmed, Started, Done, Counted, Got, ConsumerCancelled,
                  TokenRequest, TokenReturn, DirectReply, CloseConnection, OwnerCongested,

@@ -108,6 +108,8 @@ class Queue {
   void settle(ConsumerId consumer, Settlement settlement, std::span<const MessagePlace> places);
   /// The dead letters of these messages are in the batch that this settlement will be in.
   void dead_lettered(std::span<const MessagePlace> places);
+  /// See LeaveQueue.
+  void leave(std::span<const LeaveQueue::Holder> holders);
   void grant_tokens(ConsumerId consumer, std::uint32_t count);
   void change_channel_limit(ConsumerId consumer, bool channel_limited);
   /// Deliveries may go on.
@@ -200,7 +202,12 @@ class Queue {
   void read_has_failed(const std::string& error);
   void answer_gets();
   void answer_get(const GetMessage& get, SubQueue* from);
-  void settle_one(Settlement settlement, MessagePlace place, ConsumerId expected);
+  std::unique_ptr<Consumer> remove_consumer(ConsumerId id);
+  void consumers_have_gone();
+  void settle_one(Settlement settlement, MessagePlace place, ConsumerId expected,
+                  Consumer* consumer);
+  void give_back_rest_of(const LeaveQueue::Holder& holder);
+  void messages_came_back();
   void give_back(SubQueue& sub_queue, Position position, const UnackedMessage& unacked);
   void return_unused_tokens();
   void regain_credit(Consumer& consumer);

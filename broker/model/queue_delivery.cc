@@ -10,6 +10,9 @@ namespace lepus::model {
 
 std::optional<ProtocolError> Queue::check_consumer(
     const ConsumerSpecification& specification) const {
+  if (record_->settings.type == QueueType::quorum) {
+    return std::nullopt;  // Quorum queues take the flag and do nothing with it.
+  }
   const bool refused = consumers_.has_exclusive() ||
                        (specification.exclusive &&
                         (!consumers_.empty() || record_->settings.single_active_consumer));
@@ -23,6 +26,9 @@ std::optional<ProtocolError> Queue::check_consumer(
 void Queue::start_consumer(const ConsumerSpecification& specification) {
   auto consumer = std::make_unique<Consumer>();
   consumer->specification = specification;
+  if (record_->settings.type == QueueType::quorum) {
+    consumer->specification.exclusive = false;  // see check_consumer()
+  }
   consumer->queue = this;
   consumer->window = host_.output_window(specification.channel.connection);
   consumers_.add(std::move(consumer));
@@ -32,17 +38,27 @@ void Queue::start_consumer(const ConsumerSpecification& specification) {
 }
 
 void Queue::cancel_consumer(ConsumerId id) {
+  if (remove_consumer(id) != nullptr) {
+    consumers_have_gone();
+  }
+}
+
+std::unique_ptr<Consumer> Queue::remove_consumer(ConsumerId id) {
   auto consumer = consumers_.remove(id);
   if (consumer == nullptr) {
-    return;
+    return nullptr;
   }
   if (consumer->stalled) {
     std::erase(consumer->window->stalled, consumer.get());
   }
-  if (consumer->tokens > 0) {
-    tokens_held_ -= consumer->tokens;
-    host_.return_tokens({consumer->specification.channel, id, consumer->tokens});
+  if (const std::uint32_t unused = std::exchange(consumer->tokens, 0); unused > 0) {
+    tokens_held_ -= unused;
+    host_.return_tokens({consumer->specification.channel, id, unused});
   }
+  return consumer;
+}
+
+void Queue::consumers_have_gone() {
   touch();
   if (ended_) {
     return;
@@ -75,8 +91,8 @@ void Queue::deliver_ready() {
     deliver_front(*from, *consumer);
   }
   read_ahead();
-  return_unused_tokens();
   delivering_ = false;
+  return_unused_tokens();
   if (has_expiring_messages_) [[unlikely]] {
     schedule_timer();  // for what is first now
   }
@@ -160,6 +176,7 @@ void Queue::deliver_front(SubQueue& from, Consumer& consumer) {
   host_.deliver(Deliver{.channel = specification.channel,
                         .consumer = specification.id,
                         .queue = record_->id,
+                        .owner = record_->owner,
                         .place = {from.priority(), taken.position},
                         .message = std::move(taken.message),
                         .redelivered = taken.redelivered,
@@ -191,15 +208,20 @@ void Queue::grant_tokens(ConsumerId id, std::uint32_t count) {
   deliver_ready();
 }
 
+/// A returned token may go to another consumer of this very queue before the call returns.
 void Queue::return_unused_tokens() {
   if (tokens_held_ == 0) [[likely]] {
     return;
   }
   tokens_held_ = 0;
+  std::vector<TokenReturn> returns;
   for (const auto& consumer : consumers_.all()) {
     if (const std::uint32_t unused = std::exchange(consumer->tokens, 0); unused > 0) {
-      host_.return_tokens({consumer->specification.channel, consumer->specification.id, unused});
+      returns.push_back({consumer->specification.channel, consumer->specification.id, unused});
     }
+  }
+  for (TokenReturn& each : returns) {
+    host_.return_tokens(std::move(each));
   }
 }
 
@@ -218,37 +240,78 @@ void Queue::settle(ConsumerId id, Settlement settlement, std::span<const Message
   if (ended_) {
     return;
   }
-  if (settlement == Settlement::requeue) {
-    // No delivery between the first and the last of them, or they would change places.
-    delivering_ = true;
-  }
+  Consumer* const consumer = consumers_.find(id);
+  // No delivery between the first and the last that goes back, or they would change places.
+  const bool was_delivering = delivering_;
+  delivering_ |= settlement == Settlement::requeue;
   for (const MessagePlace place : places) {
-    settle_one(settlement, place, id);
+    settle_one(settlement, place, id, consumer);
   }
-  if (settlement == Settlement::requeue) {
-    delivering_ = false;
-  }
-  if (Consumer* consumer = id == ConsumerId::none ? nullptr : consumers_.find(id)) {
+  delivering_ = was_delivering;
+  if (consumer != nullptr) {
     regain_credit(*consumer);
   }
   deliver_ready();
   if (settlement == Settlement::requeue) {
-    answer_gets();
-    drop_expired();
-    drop_over_limit();
+    messages_came_back();
   }
 }
 
-void Queue::settle_one(Settlement settlement, MessagePlace place, ConsumerId expected) {
+void Queue::messages_came_back() {
+  answer_gets();
+  drop_expired();
+  drop_over_limit();
+}
+
+void Queue::leave(std::span<const LeaveQueue::Holder> holders) {
+  if (ended_) {
+    return;
+  }
+  bool consumer_has_gone = false;
+  const bool was_delivering = std::exchange(delivering_, true);
+  for (const LeaveQueue::Holder& holder : holders) {
+    Consumer* const consumer = consumers_.find(holder.consumer);
+    for (const MessagePlace place : holder.places) {
+      settle_one(Settlement::requeue, place, holder.consumer, consumer);
+    }
+    // One whose cancel the channel did not see the end of may have deliveries on their way too.
+    if (holder.is_running && (consumer == nullptr || consumer->unacked_count != 0)) {
+      give_back_rest_of(holder);
+    }
+    consumer_has_gone |= remove_consumer(holder.consumer) != nullptr;
+  }
+  delivering_ = was_delivering;
+  if (consumer_has_gone) {
+    consumers_have_gone();
+  } else {
+    deliver_ready();
+  }
+  messages_came_back();
+}
+
+/// What was still on its way to the consumer.
+void Queue::give_back_rest_of(const LeaveQueue::Holder& holder) {
+  std::vector<MessagePlace> in_groups = holder.in_groups;
+  std::ranges::sort(in_groups);
+  for (const auto& sub_queue : sub_queues_) {
+    for (const Position position : sub_queue->unacked_of(holder.consumer)) {
+      if (!std::ranges::binary_search(in_groups, MessagePlace{sub_queue->priority(), position})) {
+        give_back(*sub_queue, position, *sub_queue->find_unacked(position));
+        progress_changed();
+      }
+    }
+  }
+}
+
+void Queue::settle_one(Settlement settlement, MessagePlace place, ConsumerId expected,
+                       Consumer* consumer) {
   SubQueue* sub_queue = find_sub_queue(place.priority);
   const UnackedMessage* unacked =
       sub_queue == nullptr ? nullptr : sub_queue->find_unacked(place.position);
   LEPUS_ASSERT(unacked != nullptr && unacked->consumer == expected,
                "a channel settles each of its deliveries once");
-  if (expected != ConsumerId::none) {
-    if (Consumer* consumer = consumers_.find(expected)) {
-      --consumer->unacked_count;
-    }
+  if (consumer != nullptr) {
+    --consumer->unacked_count;
   }
   progress_changed();
   switch (settlement) {

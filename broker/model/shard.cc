@@ -61,13 +61,13 @@ PublishAnswer Shard::publish(const QueueRecord& record, MessagePtr message,
   if (queue == nullptr) {
     return PublishAnswer::taken;  // deleted after it was routed
   }
-  const PublishAnswer answer = queue->publish(std::move(message), publisher);
-  queues_->run_deferred();
-  return answer;
+  const ShardQueues::Call call{*queues_};
+  return queue->publish(std::move(message), publisher);
 }
 
 void Shard::settle(ShardIndex owner, Settle settle) {
   if (owner == environment_.index) {
+    const ShardQueues::Call call{*queues_};
     handle(std::move(settle));
   } else {
     environment_.mailboxes->send(owner, std::move(settle));
@@ -79,8 +79,8 @@ void Shard::settle_one(ShardIndex owner, QueueId id, ConsumerId consumer, Settle
   if (owner != environment_.index) {
     environment_.mailboxes->send(owner, Settle{id, consumer, settlement, {place}});
   } else if (Queue* queue = queues_->find(id)) {
+    const ShardQueues::Call call{*queues_};
     queue->settle(consumer, settlement, {&place, 1});
-    queues_->run_deferred();
   }
 }
 
@@ -89,12 +89,6 @@ void Shard::send_to_owner(ShardIndex owner, Operation operation) {
     receive(std::move(operation));
   } else {
     environment_.mailboxes->send(owner, std::move(operation));
-  }
-}
-
-void Shard::output_drained(ConnectionId connection, std::uint64_t bytes) {
-  for (ShardIndex shard = 0; shard < environment_.shard_count; ++shard) {
-    send_to_owner(shard, OutputDrained{connection, bytes});
   }
 }
 
@@ -128,8 +122,8 @@ void Shard::count_publishes(const SubmitGroup& group) {
 // ---- operations
 
 void Shard::receive(Operation&& operation) {
+  const ShardQueues::Call call{*queues_};
   std::visit([this](auto&& each) { handle(std::move(each)); }, std::move(operation));
-  queues_->run_deferred();
 }
 
 void Shard::handle(SubmitGroup&& group) {
@@ -177,7 +171,7 @@ void Shard::handle(StartConsumer&& start) {
 void Shard::handle(CancelConsumer&& cancel) {
   if (Queue* queue = queues_->find(cancel.queue)) {
     queue->cancel_consumer(cancel.consumer);
-    queues_->run_deferred();
+    queues_->run_deferred();  // An auto-delete queue is gone before cancel-ok.
   }
   if (cancel.request.serial != 0) {
     answer(Done{cancel.request, std::nullopt});
@@ -199,7 +193,12 @@ void Shard::handle(Settle&& settle) {
   }
   if (Queue* queue = queues_->find(settle.queue)) {
     queue->settle(settle.consumer, settle.settlement, settle.places);
-    queues_->run_deferred();
+  }
+}
+
+void Shard::handle(LeaveQueue&& leaving) {
+  if (Queue* queue = queues_->find(leaving.queue)) {
+    queue->leave(leaving.holders);
   }
 }
 
@@ -323,6 +322,7 @@ void Shard::end_turn() {
   queues_->run_deferred();
   while (sequencer_ != nullptr && sequencer_->has_groups()) {
     if (auto own = sequencer_->cut()) {
+      const ShardQueues::Call call{*queues_};
       handle(*std::move(own));
     }
   }

@@ -85,8 +85,6 @@ class Shard {
   /// Done{request} follows once the topology's log is committed up to the ticket (at once if it
   /// is).
   void wait_for_topology(TopologyTicket ticket, const RequestId& request);
-  /// Tells every shard whose queues may deliver to the connection.
-  void output_drained(ConnectionId connection, std::uint64_t bytes);
 
   // ---- from other shards, the store and the clock
   void receive(Operation&& operation);
@@ -112,6 +110,7 @@ class Shard {
   void handle(Settle&& settle);
   void handle(SubmitGroup&& group);
   void handle(CommitGroups&& groups);
+  void handle(LeaveQueue&& leaving);
   void handle(PurgeQueue&& purge);
   void handle(DeleteQueue&& request);
   void handle(QueryQueue&& query);

@@ -134,6 +134,10 @@ void ShardQueues::queue_ended(Queue& queue) {
 }
 
 void ShardQueues::run_deferred() {
+  if (calls_ > 1) {
+    return;
+  }
+  ++calls_;  // What comes from here is nested as well.
   while (!letters_.empty() || !ending_.empty()) [[unlikely]] {
     for (const DeferredLetter& letter : std::exchange(letters_, {})) {
       publish_dead_letter(letter);
@@ -147,6 +151,7 @@ void ShardQueues::run_deferred() {
   if (!letters_group_.parts.empty()) [[unlikely]] {
     sequence_group_(std::exchange(letters_group_, {}));
   }
+  --calls_;
 }
 
 Route ShardQueues::dead_letter_route(std::string_view vhost, const Message& letter) const {
@@ -222,6 +227,7 @@ void ShardQueues::resume_queues() {
   }
   for (const QueueId id : std::exchange(waiting_for_acks_, {})) {
     if (auto found = queues_.find(id); found != queues_.end()) {
+      const Call call{*this};
       found->second->resume();
     }
   }
@@ -247,6 +253,7 @@ void ShardQueues::set_timer(Queue& queue, std::int64_t at_ms) {
 }
 
 void ShardQueues::tick() {
+  const Call call{*this};
   const std::int64_t now_ms = clock().steady_ms();
   while (!timers_.empty() && timers_.begin()->first <= now_ms) {
     const QueueId id = timers_.begin()->second;
@@ -256,7 +263,6 @@ void ShardQueues::tick() {
     }
   }
   page_out();
-  run_deferred();
 }
 
 // ---- the store
@@ -319,10 +325,10 @@ void ShardQueues::commit_finished(storage::Outcome outcome) {
   const PendingBatches::Finished finished = batches_.finished(outcome);
   for (const QueueId id : finished.first_uses) {
     if (auto found = queues_.find(id); found != queues_.end()) {
+      const Call call{*this};
       found->second->first_use_committed();
     }
   }
-  run_deferred();
   drop_ended();
   answers_.flush_confirms();
   update_congestion();
@@ -354,8 +360,8 @@ void ShardQueues::start_read(Queue& queue, Priority priority, storage::PositionR
         }
         post([this, chunk, id, priority, generation, outcome = std::move(outcome)] {
           if (auto found = queues_.find(id); found != queues_.end()) {
+            const Call call{*this};
             found->second->rows_read(priority, generation, std::move(chunk->rows), outcome);
-            run_deferred();
           }
         });
       });

@@ -40,7 +40,27 @@ class ShardQueues final : public QueueHost {
   void output_drained(ConnectionId connection, std::uint64_t bytes);
   void connection_gone(ConnectionId connection);
 
-  /// Dead letters and deletions that queues have asked for.
+  /// A call from outside into a queue. Such calls nest: what a queue tells a channel of this shard
+  /// may come back as a call into the same queue or another. When the outermost ends, it does what
+  /// was deferred.
+  class Call {
+   public:
+    explicit Call(ShardQueues& queues) : queues_(queues) { ++queues_.calls_; }
+
+    ~Call() {
+      queues_.run_deferred();
+      --queues_.calls_;
+    }
+
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    ShardQueues& queues_;
+  };
+
+  /// Dead letters and deletions that queues have asked for. No effect inside of nested calls: a
+  /// queue further up the stack is in the middle of something.
   void run_deferred();
   void tick();
   void seal_if_due();
@@ -120,6 +140,7 @@ class ShardQueues final : public QueueHost {
   SubmitGroup letters_group_;          // letters to queues of other shards
   std::uint64_t grouped_letters_ = 0;  // whose settlement has not come back yet
   std::vector<QueueId> ending_;
+  std::uint32_t calls_ = 0;  // under way
   bool congested_ = false;
 };
 

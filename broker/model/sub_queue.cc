@@ -77,6 +77,17 @@ void SubQueue::reassign_unacked(Position position, ConsumerId consumer) {
   found->second.consumer = consumer;
 }
 
+std::vector<Position> SubQueue::unacked_of(ConsumerId consumer) const {
+  std::vector<Position> positions;
+  for (const auto& [position, unacked] : unacked_) {
+    if (unacked.consumer == consumer) {
+      positions.push_back(position);
+    }
+  }
+  std::ranges::sort(positions);
+  return positions;
+}
+
 void SubQueue::settle(Position position, const Message& message) {
   if (is_stored(position, message)) {
     --stored_count_;

@@ -86,6 +86,8 @@ class SubQueue {
   [[nodiscard]] const UnackedMessage* find_unacked(Position position) const;
   /// Another consumer answers for it from now on.
   void reassign_unacked(Position position, ConsumerId consumer);
+  /// The positions of what that consumer has, rising. Looks at all that is unacked.
+  [[nodiscard]] std::vector<Position> unacked_of(ConsumerId consumer) const;
   /// Done with a taken message for ever. `message` tells whether a row of it may be stored.
   void settle(Position position, const Message& message);
   void settle_unacked(Position position);

@@ -57,8 +57,22 @@ void Checker::channel_closed(const model::ChannelRef& channel) {
     return;
   }
   const auto observed = found->second;
+  note_left_behind(channel, *observed);
   release_all(*observed);
   channels_.erase(found);
+}
+
+void Checker::note_left_behind(const model::ChannelRef& reference, const ObservedChannel& channel) {
+  if (channel.has_cancelled) {
+    return;
+  }
+  for (const auto& [consumer, names] : channel.held) {
+    for (const MessageName& name : names) {
+      if (consumer != model::ConsumerId::none && queues_[name.queue].single_active) {
+        left_behind_[name.queue][name] = reference;
+      }
+    }
+  }
 }
 
 void Checker::release_all(ObservedChannel& channel) {
@@ -162,6 +176,7 @@ void Checker::emitted(const Emission& emission) {
   }
   check_holder(emission, message);
   check_order(emission, message);
+  check_failover(emission, message);
   check_redelivered(emission, message);
   if (message.held) {
     release(message, emission.name);
@@ -194,6 +209,29 @@ void Checker::check_suspicions() {
   for (const auto& [channel, what] : std::exchange(suspicions_, {})) {
     if (!closed_by_broker(channel)) {
       fail(what);
+    }
+  }
+}
+
+void Checker::check_failover(const Emission& emission, const Message& message) {
+  const auto found = left_behind_.find(emission.name.queue);
+  if (found == left_behind_.end()) {
+    return;
+  }
+  auto& left_behind = found->second;
+  left_behind.erase(emission.name);
+  if (emission.consumer == model::ConsumerId::none) {
+    return;  // basic.get may come while the consumer is still there.
+  }
+  const auto end = left_behind.lower_bound(emission.name);
+  for (auto earlier = left_behind.lower_bound({emission.name.queue, emission.name.publisher, 0});
+       earlier != end; ++earlier) {
+    const Message& other = messages_.at(earlier->first);
+    if (earlier->second != emission.channel && !other.may_be_gone && !other.settled &&
+        other.priority == message.priority) {
+      fail(fmt::format("{} came before {}, which the consumer before has left behind",
+                       to_text(emission.name), to_text(earlier->first)));
+      return;
     }
   }
 }
@@ -280,6 +318,7 @@ void Checker::broker_restarted(bool clean) {
     message_after_restart(name, message, clean);
   }
   suspicions_.clear();
+  left_behind_.clear();
   ++run_;
   begin_order_anew();
   std::fill(removals_.begin(), removals_.end(), 0);

@@ -38,6 +38,7 @@ bool read_body(std::string_view body, std::uint32_t& publisher, std::uint64_t& n
 struct ObservedChannel {
   /// After basic.recover nobody but the broker knows which deliveries are still unacked.
   bool is_unsure = false;
+  bool has_cancelled = false;           ///< a consumer: its messages stay while others go on
   std::uint32_t consumer_prefetch = 0;  ///< of each consumer; 0: none
   std::uint32_t channel_prefetch = 0;   ///< of all consumers together; 0: none
   /// Messages that the broker has given to a consumer (none: basic.get) and that the client has not
@@ -72,6 +73,7 @@ class Checker {
   struct QueueTraits {
     bool durable = true;
     bool has_priorities = false;
+    bool single_active = false;  ///< it has a single active consumer
   };
 
   explicit Checker(std::vector<QueueTraits> queues) : queues_(std::move(queues)) {
@@ -157,6 +159,8 @@ class Checker {
   void check_order(const Emission& emission, Message& message);
   void check_redelivered(const Emission& emission, const Message& message);
   void check_holder(const Emission& emission, const Message& message);
+  void check_failover(const Emission& emission, const Message& message);
+  void note_left_behind(const model::ChannelRef& reference, const ObservedChannel& channel);
   void hold(const Emission& emission, Message& message);
   void release_all(ObservedChannel& channel);
   void release(Message& message, const MessageName& name);
@@ -174,6 +178,9 @@ class Checker {
   std::map<MessageName, Message> messages_;
   std::map<model::ChannelRef, std::shared_ptr<ObservedChannel>> channels_;
   std::map<OrderKey, std::uint64_t> last_number_;
+  /// What single active consumers had when their channel was closed, with that channel: nobody else
+  /// gets a later message before. By queue.
+  std::map<std::uint32_t, std::map<MessageName, model::ChannelRef>> left_behind_;
   std::map<model::QueueId, std::uint64_t> progress_sealed_at_;  // of the newest durable record
   std::set<model::QueueId> had_consumer_;                       // as a durable record says
   std::map<std::uint32_t, std::size_t> held_bytes_;

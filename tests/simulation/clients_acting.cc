@@ -128,6 +128,7 @@ void Client::act_as_consumer(std::uint16_t number, ClientChannel& channel, bool 
     auto& [tag, consumer] = *channel.consumers.begin();
     if (!consumer.cancelling) {
       consumer.cancelling = true;
+      channel.observed->has_cancelled = true;
       send(number, amqp::BasicCancel{.consumer_tag = tag});
       ++channel.requests;
       world_.trace("consumer {} cancels {}", number_, tag);
@@ -217,6 +218,9 @@ void Client::declare(std::uint16_t number, std::uint32_t queue, bool bind) {
   amqp::FieldTable arguments;
   if (described.max_priority != 0) {
     arguments.set("x-max-priority", std::int64_t{described.max_priority});
+  }
+  if (described.single_active) {
+    arguments.set("x-single-active-consumer", true);
   }
   const std::string encoded = arguments.encode();
   send(number, amqp::QueueDeclare{

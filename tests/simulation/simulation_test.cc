@@ -58,7 +58,8 @@ INSTANTIATE_TEST_SUITE_P(
                       MutationCase{Mutation::loses_settles, "unacked messages although"},
                       MutationCase{Mutation::clears_redelivered, "is not flagged as redelivered"},
                       MutationCase{Mutation::requeues_held, "still has it"},
-                      MutationCase{Mutation::raises_prefetch, "its prefetch is"}));
+                      MutationCase{Mutation::raises_prefetch, "its prefetch is"},
+                      MutationCase{Mutation::cancels_first, "has left behind"}));
 
 }  // namespace
 }  // namespace lepus::simulation

@@ -26,6 +26,7 @@ StoreFault store_fault(Mutation mutation) {
     case Mutation::clears_redelivered:
     case Mutation::requeues_held:
     case Mutation::raises_prefetch:
+    case Mutation::cancels_first:
       return StoreFault::none;
   }
   return StoreFault::none;
@@ -38,6 +39,7 @@ std::vector<World::QueueOfWorld> choose_queues(Random& random) {
     World::QueueOfWorld queue{fmt::format("q{}", number)};
     queue.durable = number == 0 || !random.one_in(4);
     queue.max_priority = random.one_in(5) ? 3 : 0;
+    queue.single_active = random.one_in(4);
     queues.push_back(queue);
   }
   return queues;
@@ -46,7 +48,7 @@ std::vector<World::QueueOfWorld> choose_queues(Random& random) {
 std::vector<Checker::QueueTraits> traits_of(const std::vector<World::QueueOfWorld>& queues) {
   std::vector<Checker::QueueTraits> traits;
   for (const auto& queue : queues) {
-    traits.push_back({queue.durable, queue.max_priority != 0});
+    traits.push_back({queue.durable, queue.max_priority != 0, queue.single_active});
   }
   return traits;
 }
@@ -295,6 +297,13 @@ void World::carry(model::ShardIndex from, model::ShardIndex to, std::size_t coun
     ++each.carried;
     carrying_answer_ = std::holds_alternative<model::Deliver>(operation) ||
                        std::holds_alternative<model::Got>(operation);
+    if (const auto* leaving = std::get_if<model::LeaveQueue>(&operation);
+        leaving != nullptr && options_.mutation == Mutation::cancels_first) {
+      for (const auto& holder : leaving->holders) {
+        receiver.shard->receive(
+            model::CancelConsumer{.queue = leaving->queue, .consumer = holder.consumer});
+      }
+    }
     if (options_.mutation != Mutation::loses_settles ||
         !std::holds_alternative<model::Settle>(operation)) {
       receiver.shard->receive(std::move(operation));

@@ -35,6 +35,7 @@ enum class Mutation {
   clears_redelivered,  ///< on the way from the queue
   requeues_held,       ///< gives messages back that a consumer still has
   raises_prefetch,     ///< asks for one more than the client wants
+  cancels_first,       ///< consumers end before what they have comes back
 };
 
 class ManualClock final : public Clock {
@@ -66,6 +67,7 @@ class World final : public model::TopologyListener {
     std::string name;
     bool durable = true;
     std::uint8_t max_priority = 0;
+    bool single_active = false;
   };
 
   // ---- steps; each @return whether there was something to do

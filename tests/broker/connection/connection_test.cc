@@ -248,6 +248,48 @@ TEST_F(ConnectionTest, APublisherToACongestedOwnerIsNotRead) {
   EXPECT_TRUE(client_.connection().wants_reading());
 }
 
+TEST_F(ConnectionTest, APublisherThatIsGoneIsNotWokenWhenItsOwnerTakesMoreAgain) {
+  client_.open();
+  client_.publish(1, {.routing_key = "nowhere"}, "a");
+  client_.send(1, amqp::QueueDeclare{.queue = "q"});
+  client_.answer();
+  TestClient gone(broker_);
+  gone.open();
+  gone.publish(1, {.routing_key = "q"}, "a");
+  broker_.connections().owner_congested({.owner = 0, .congested = true});
+  gone.cut();
+  broker_.connections().owner_congested({.owner = 0, .congested = false});
+  client_.publish(1, {.routing_key = "q"}, "b");
+  broker_.connections().owner_congested({.owner = 0, .congested = true});
+  EXPECT_FALSE(client_.connection().wants_reading());
+  broker_.connections().owner_congested({.owner = 0, .congested = false});
+  broker_.run();
+  EXPECT_TRUE(client_.connection().wants_reading());
+}
+
+TEST_F(ConnectionTest, WithoutFrameMaxALargeFrameIsReadToItsEnd) {
+  broker_.settings().frame_max_bytes = 0;
+  client_.open({.channel_max = 2047, .frame_max = 0, .heartbeat = 10});
+  client_.send(1, amqp::QueueDeclare{.queue = "q"});
+  client_.answer();
+  const std::string body(300'000, 'x');
+  std::string frames;
+  amqp::append_content(frames, amqp::ChannelNumber{1}, amqp::BasicPublish{.routing_key = "q"},
+                       amqp::encode_properties({}), body, 0);
+  std::string_view rest = frames;
+  while (rest.size() > 1000) {
+    ASSERT_TRUE(client_.connection().wants_reading());
+    const std::string_view piece = rest.substr(0, Connection::receive_bytes_max - 500);
+    client_.send_bytes(piece.substr(0, rest.size() - 1000));
+    rest.remove_prefix(std::min(piece.size(), rest.size() - 1000));
+    broker_.run();
+  }
+  ASSERT_TRUE(client_.connection().wants_reading());
+  client_.send_bytes(rest);
+  client_.send(1, amqp::BasicGet{.queue = "q", .no_ack = true});
+  EXPECT_THAT(client_.answer(), HasSubstr("300000 octets\n  body of 300000\n"));
+}
+
 TEST_F(ConnectionTest, AClientThatDoesNotReadItsRepliesIsNotRead) {
   client_.open();
   client_.stop_reading();
