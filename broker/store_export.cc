@@ -13,7 +13,6 @@
 #include "broker/store_check.h"
 #include "broker/store_contents.h"
 #include "broker/store_message_lines.h"
-#include "management/definitions.h"
 #include "storage/data_directory.h"
 #include "storage/record_format.h"
 

@@ -189,6 +189,40 @@ TEST_F(StoreCheck, UndecodableRecordsAreFound) {
   EXPECT_THAT(problems(), Contains(HasSubstr("topology record 3f: of an unknown kind")));
 }
 
+TEST_F(StoreCheck, SharedBodiesBelongToAllTheirMessages) {
+  declare({"a", "b"});
+  const std::vector<storage::MessageKey> owners{{id_of("a"), 0, 0}, {id_of("b"), 0, 0}};
+  const std::string body(5000, 'x');
+  const auto shared = message("k", body);
+  const auto put_both = [&](bool with_body) {
+    write([&](storage::Batch& batch) {
+      char header[model::Message::stored_header_bytes_max];
+      const std::array<std::string_view, 2> parts{shared->stored_header(header),
+                                                  shared->stored_names()};
+      if (with_body) {
+        batch.put_body(owners, body);
+      }
+      for (const storage::MessageKey& owner : owners) {
+        batch.put_message_with_body(owner, parts, owners[0], body);
+        batch.put_progress(
+            owner.queue, {{{.next_position = 1, .stored_count = 1, .stored_bytes = body.size()}}});
+      }
+    });
+  };
+  put_both(false);
+  EXPECT_THAT(problems(), Contains(HasSubstr("its body is missing")));
+  put_both(true);
+  const auto found = check_json();
+  EXPECT_EQ(found["clean"], true) << found;
+  EXPECT_EQ(found["message_bytes"], 10'000);
+  const Ran exported = run({.kind = StoreCommand::Kind::export_messages});
+  EXPECT_EQ(exported.code, tool_well) << exported.error;
+  const Ran imported = run({.kind = StoreCommand::Kind::import_messages,
+                            .directory = (temporary_.path() / "other").string()},
+                           exported.out);
+  EXPECT_EQ(imported.out, "2 messages imported\n") << imported.error;
+}
+
 TEST_F(StoreCheck, RowsOfDeletedQueuesAreOnlyCounted) {
   declare({"a"});
   publish("a", 0, 5);
