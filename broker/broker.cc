@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
@@ -123,11 +124,20 @@ Result<void> Broker::open_store() {
     store_ = storage::make_memory_store();
     return {};
   }
-  auto opened = storage::open_rocksdb_store(configuration_.data_dir, {.log = storage_log_sink()});
+  storage::StoreOptions options{.log = storage_log_sink()};
+  options.health_changed = [this, alive = std::weak_ptr(alive_)] {
+    boost::asio::post(context_, [this, alive] {
+      if (!alive.expired()) {
+        resources_.look();
+      }
+    });
+  };
+  auto opened = storage::open_rocksdb_store(configuration_.data_dir, options);
   if (!opened) {
     return opened.error();
   }
   store_ = std::move(*opened);
+  resources_.watch_store([this] { return store_->health(); });
   return {};
 }
 
@@ -190,6 +200,7 @@ Result<void> Broker::load() {
     loaded.get();  // throws what loading threw
   }
   store_->recovery_finished(topology_->orphans(recovered));
+  recovered_ = true;
   spdlog::info("recovered {} queues", recovered.progress.size());
   return {};
 }
@@ -328,14 +339,15 @@ void Broker::stop() {
     return;
   }
   resources_.stop();
+  resources_.watch_store(nullptr);
   // First, so that it opens nothing new; a request that takes its time is not waited for yet.
   const bool management_ended = management_ && management_->begin_stop(management_limit);
   if (management_ended) {
     management_->stop();
   }
   close_listeners();
-  close_connections();
-  commit_what_waits();
+  const bool sessions_ended = close_connections();
+  const bool everything_committed = commit_what_waits() && sessions_ended && recovered_;
   for (const auto& shard : shards_) {
     shard->stop();
   }
@@ -347,7 +359,7 @@ void Broker::stop() {
     shard->finish_remains();
   }
   // Its threads still post to the shards until it is closed, so those go afterwards.
-  store_->close();
+  store_->close(everything_committed);
   listeners_.clear();
   management_.reset();
   shards_.clear();
@@ -364,7 +376,7 @@ void Broker::close_listeners() {
   }
 }
 
-void Broker::close_connections() {
+bool Broker::close_connections() {
   auto gone = std::make_shared<std::promise<void>>();
   auto left = std::make_shared<std::atomic<std::size_t>>(shards_.size());
   const auto one_is_empty = [gone, left] {
@@ -382,30 +394,33 @@ void Broker::close_connections() {
       gone->get_future().wait_for(farewell_limit) != std::future_status::ready) {
     spdlog::info("some clients have not answered connection.close; closing their sockets");
   }
-  on_all_shards([](transport::ShardThread& shard) { shard.drop_sessions(); }, step_limit);
+  return on_all_shards([](transport::ShardThread& shard) { shard.drop_sessions(); }, step_limit);
 }
 
-void Broker::commit_what_waits() {
+bool Broker::commit_what_waits() {
+  bool in_time = true;
   for (int round = 0; round < last_mail_rounds; ++round) {
-    on_all_shards([](transport::ShardThread&) {}, step_limit);
+    in_time = on_all_shards([](transport::ShardThread&) {}, step_limit) && in_time;
   }
   const Moment deadline = std::chrono::steady_clock::now() + commit_limit;
   while (std::chrono::steady_clock::now() < deadline) {
     // Shared: a shard that is late may look at it after this has given up.
     auto all_done = std::make_shared<std::atomic<bool>>(true);
-    const bool in_time = on_all_shards(
-        [all_done](transport::ShardThread& shard) {
-          if (shard.shard().has_pending_work()) {
-            *all_done = false;
-            shard.shard().seal_now();
-          }
-        },
-        commit_limit);
+    in_time = on_all_shards(
+                  [all_done](transport::ShardThread& shard) {
+                    if (shard.shard().has_pending_work()) {
+                      *all_done = false;
+                      shard.shard().seal_now();
+                    }
+                  },
+                  commit_limit) &&
+              in_time;
     if (!in_time || *all_done) {
-      return;
+      return in_time;
     }
     std::this_thread::sleep_for(1ms);  // The store is at work, and tells the shards only.
   }
+  return false;
 }
 
 bool Broker::on_all_shards(const std::function<void(transport::ShardThread&)>& task,

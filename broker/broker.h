@@ -60,8 +60,10 @@ class Broker final : public model::TopologyListener {
   Result<void> open_listener(const Listener& wanted, bool is_tls);
   void set_alarms(bool memory, bool disk);
   void close_listeners();
-  void close_connections();
-  void commit_what_waits();
+  /// @return whether all of them are gone, with what their end sets off
+  bool close_connections();
+  /// @return whether nothing is left that a shard still has to commit
+  bool commit_what_waits();
   /// Runs the task on every shard at once; @return whether all had run it in time.
   bool on_all_shards(const std::function<void(transport::ShardThread&)>& task,
                      std::chrono::milliseconds limit);
@@ -75,11 +77,13 @@ class Broker final : public model::TopologyListener {
   model::ConnectionCounts connection_counts_;
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<storage::CutGate> cut_gate_;
+  bool recovered_ = false;  ///< what was in the store is loaded
   std::unique_ptr<model::Topology> topology_;
   std::unique_ptr<transport::MailExchange> mail_;
   std::vector<std::unique_ptr<transport::ShardThread>> shards_;
   std::vector<std::unique_ptr<transport::Listener>> listeners_;
   ResourceMonitor resources_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  ///< for what is posted by the store
   std::unique_ptr<BrokerAccessImpl> access_;
   std::unique_ptr<management::Server> management_;
 };

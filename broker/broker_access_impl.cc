@@ -224,7 +224,8 @@ void BrokerAccessImpl::resources(Answer<model::NodeResources> answer) {
                               .disk_free_bytes = use.disk_free_bytes,
                               .disk_limit_bytes = use.disk_limit_bytes,
                               .memory_alarm = use.memory_alarm(),
-                              .disk_alarm = use.disk_alarm()});
+                              .disk_alarm = use.disk_alarm(),
+                              .store_problem = use.store_problem});
                     });
 }
 

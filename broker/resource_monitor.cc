@@ -98,6 +98,7 @@ void ResourceMonitor::look() {
   use_.disk_free_bytes = ::statvfs(data_dir_.c_str(), &disk) == 0
                              ? std::uint64_t{disk.f_bavail} * disk.f_frsize
                              : use_.disk_limit_bytes;
+  use_.store_problem = store_health_ ? store_health_().problem : std::string();
   const bool memory_alarm = use_.memory_alarm();
   const bool disk_alarm = use_.disk_alarm();
   if (memory_alarm != memory_alarm_) {
@@ -106,9 +107,10 @@ void ResourceMonitor::look() {
                        use_.memory_limit_bytes));
   }
   if (disk_alarm != disk_alarm_) {
-    report(
-        disk_alarm, "disk", node_name_,
-        fmt::format("{} bytes free, the limit is {}", use_.disk_free_bytes, use_.disk_limit_bytes));
+    report(disk_alarm, "disk", node_name_,
+           use_.store_problem.empty() ? fmt::format("{} bytes free, the limit is {}",
+                                                    use_.disk_free_bytes, use_.disk_limit_bytes)
+                                      : "the store has a problem");
   }
   if (memory_alarm != memory_alarm_ || disk_alarm != disk_alarm_) {
     memory_alarm_ = memory_alarm;

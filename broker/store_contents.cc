@@ -151,7 +151,7 @@ Result<void> with_topology(const storage::Recovered& recovered, const Look& look
       look(topology);
     }
   }
-  store->close();
+  store->close(true);
   return loaded;
 }
 
@@ -239,7 +239,7 @@ std::vector<std::string> unloadable_records(const storage::Recovered& recovered)
     model::Topology topology(*store, clock, {});
     keys = model::unloadable_records(topology, recovered);
   }
-  store->close();
+  store->close(true);
   return keys;
 }
 

@@ -144,7 +144,7 @@ Result<void> StoreWriter::commit() {
 
 Result<void> StoreWriter::close() {
   auto committed = commit();
-  store_->close();
+  store_->close(committed.has_value());
   topology_.reset();
   store_.reset();
   return committed;

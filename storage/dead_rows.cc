@@ -50,12 +50,31 @@ std::optional<MessageKey> dead_until(const DeadQueue& queue, const MessageKey& k
   return std::nullopt;
 }
 
+namespace {
+
+std::shared_ptr<const DeadQueue> with_floors(const DeadQueue* known,
+                                             const std::vector<DeadSubQueue>& floors) {
+  auto dead =
+      known != nullptr ? std::make_shared<DeadQueue>(*known) : std::make_shared<DeadQueue>();
+  for (const DeadSubQueue& raised : floors) {
+    auto place =
+        std::ranges::lower_bound(dead->sub_queues, raised.priority, {}, &DeadSubQueue::priority);
+    if (place == dead->sub_queues.end() || place->priority != raised.priority) {
+      place = dead->sub_queues.insert(place, DeadSubQueue{.priority = raised.priority});
+    }
+    place->floor = std::max(place->floor, raised.floor);
+  }
+  return dead;
+}
+
+}  // namespace
+
 void DeadRows::publish(QueueId queue, std::shared_ptr<const DeadQueue> dead) {
   LEPUS_ASSERT(dead != nullptr, "a queue is published because something of it is dead");
   Shard& shard = shard_of(queue);
   {
     std::lock_guard lock(shard.mutex);
-    std::shared_ptr<const DeadQueue>& known = shard.queues[value_of(queue)];
+    std::shared_ptr<const DeadQueue>& known = shard.queues[value_of(queue)].dead;
     if (known == nullptr || !known->deleted) {
       known.swap(dead);  // The record before is freed after the lock.
     }
@@ -64,16 +83,17 @@ void DeadRows::publish(QueueId queue, std::shared_ptr<const DeadQueue> dead) {
 }
 
 void DeadRows::raise_floor(QueueId queue, Priority priority, Position floor) {
-  auto raised = std::make_shared<DeadQueue>();
-  if (const std::shared_ptr<const DeadQueue> known = published(queue)) {
-    *raised = *known;
+  Shard& shard = shard_of(queue);
+  {
+    std::lock_guard lock(shard.mutex);
+    std::vector<DeadSubQueue>& raised = shard.queues[value_of(queue)].raised;
+    auto place = std::ranges::find(raised, priority, &DeadSubQueue::priority);
+    if (place == raised.end()) {
+      place = raised.insert(place, DeadSubQueue{.priority = priority});
+    }
+    place->floor = std::max(place->floor, floor);
   }
-  auto place = std::ranges::lower_bound(raised->sub_queues, priority, {}, &DeadSubQueue::priority);
-  if (place == raised->sub_queues.end() || place->priority != priority) {
-    place = raised->sub_queues.insert(place, DeadSubQueue{.priority = priority});
-  }
-  place->floor = std::max(place->floor, floor);
-  publish(queue, std::move(raised));
+  change_count_.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::shared_ptr<const DeadQueue> DeadRows::find(QueueId queue) const {
@@ -84,7 +104,17 @@ std::shared_ptr<const DeadQueue> DeadRows::published(QueueId queue) const {
   const Shard& shard = shard_of(queue);
   std::lock_guard lock(shard.mutex);
   auto found = shard.queues.find(value_of(queue));
-  return found == shard.queues.end() ? nullptr : found->second;
+  if (found == shard.queues.end()) {
+    return nullptr;
+  }
+  Entry& entry = found->second;
+  if (!entry.raised.empty()) {
+    if (entry.dead == nullptr || !entry.dead->deleted) {
+      entry.dead = with_floors(entry.dead.get(), entry.raised);
+    }
+    entry.raised.clear();
+  }
+  return entry.dead;
 }
 
 void DeadRows::forget(QueueId queue) {

@@ -55,7 +55,8 @@ class DeadRows {
   /// Replaces what was published about the queue. A deleted queue stays deleted.
   void publish(QueueId queue, std::shared_ptr<const DeadQueue> dead);
 
-  /// Raises one floor and leaves the rest.
+  /// Raises one floor and leaves the rest. Costs no allocation from the second time on: records are
+  /// made by those who look, which is rarer.
   void raise_floor(QueueId queue, Priority priority, Position floor);
 
   /// Null where nothing is known to be dead.
@@ -70,10 +71,15 @@ class DeadRows {
   }
 
  private:
+  struct Entry {
+    std::shared_ptr<const DeadQueue> dead;
+    std::vector<DeadSubQueue> raised;  ///< floors that are in the record when somebody asks for it
+  };
+
   struct Shard {
     mutable std::mutex mutex;
-    // Protected by mutex:
-    boost::unordered_flat_map<std::uint64_t, std::shared_ptr<const DeadQueue>> queues;
+    // Protected by mutex; a look-up completes the record that it finds:
+    mutable boost::unordered_flat_map<std::uint64_t, Entry> queues;
   };
 
   static constexpr std::size_t shard_count = 64;

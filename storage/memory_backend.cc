@@ -149,9 +149,9 @@ Position MemoryBackend::take_chunk(const SubQueueRows& rows, const ReadRequest& 
   return std::max(begin, end);
 }
 
-void MemoryBackend::close() {
+void MemoryBackend::close(bool everything_committed) {
   std::lock_guard lock(mutex_);
-  clean_stop_ = true;
+  clean_stop_ = everything_committed;
 }
 
 void MemoryBackend::reopen() {

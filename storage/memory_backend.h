@@ -28,7 +28,7 @@ class MemoryBackend final : public Backend {
   /// Always committed. The batches stay as they were and may be looked at afterwards.
   [[nodiscard]] Outcome commit(std::span<AppendUnit> units) override;
   [[nodiscard]] ReadOutcome read(const ReadRequest& request, const RowVisitor& visit) override;
-  void close() override;
+  void close(bool everything_committed) override;
 
   /// The next run begins over what was committed: transient rows are forgotten and `take_recovered`
   /// answers anew. The run before is a crash if it did not call `close()`. Nothing of the run

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 
 #include "storage/log_sink.h"
 
@@ -43,8 +45,16 @@ struct StoreOptions {
   /// False only to measure what a sync costs: then nothing is safe.
   bool sync_writes = true;
 
+  /// The room on the disk that is kept for opening the store again when the disk is full: enough
+  /// for what a log holds and a write more. 0: none is kept.
+  std::uint64_t reserve_bytes = std::uint64_t{48} << 20;
+
   /// May be empty.
   LogSink log;
+
+  /// Called when the store's health has changed, on any of its threads; must only hand over. May be
+  /// empty.
+  std::function<void()> health_changed;
 
   /// Where the files are and background work is done, for tests; outlives the store. Null: the
   /// operating system.

@@ -17,6 +17,16 @@ rocksdb::Slice slice_of(std::string_view bytes) {
   return {bytes.data(), bytes.size()};
 }
 
+/// The file of the reserve in a data directory.
+constexpr const char* reserve_name = "lepus.reserve";
+
+/// A disk of a test's own has no room to keep.
+std::uint64_t reserve_bytes(const std::filesystem::path& directory, const StoreOptions& options) {
+  return options.environment == nullptr || std::filesystem::exists(directory)
+             ? options.reserve_bytes
+             : 0;
+}
+
 RocksdbBatch& batch_of(const NumberedBatch& numbered) {
   return static_cast<RocksdbBatch&>(*numbered.batch);
 }
@@ -24,9 +34,9 @@ RocksdbBatch& batch_of(const NumberedBatch& numbered) {
 /// Calls `apply` for each batch, in order.
 template <typename Apply>
 void for_each_batch(std::span<AppendUnit> units, const Apply& apply) {
-  for (const AppendUnit& unit : units) {
+  for (AppendUnit& unit : units) {
     for (const NumberedBatch& numbered : unit.batches) {
-      apply(numbered, batch_of(numbered));
+      apply(unit, numbered, batch_of(numbered));
     }
   }
 }
@@ -34,7 +44,10 @@ void for_each_batch(std::span<AppendUnit> units, const Apply& apply) {
 }  // namespace
 
 RocksdbBackend::RocksdbBackend(DataDirectory directory, StoreOptions options)
-    : directory_(std::move(directory)), options_(std::move(options)) {}
+    : directory_(std::move(directory)),
+      options_(std::move(options)),
+      health_(options_.log, options_.health_changed),
+      reserve_(directory_.path() / reserve_name, reserve_bytes(directory_.path(), options_)) {}
 
 Result<std::shared_ptr<RocksdbBackend>> RocksdbBackend::open(const std::filesystem::path& path,
                                                              const StoreOptions& options) {
@@ -50,12 +63,17 @@ Result<std::shared_ptr<RocksdbBackend>> RocksdbBackend::open(const std::filesyst
 }
 
 Result<void> RocksdbBackend::open_databases() {
-  const RocksdbSetup setup{options_, rocksdb::NewLRUCache(options_.block_cache_bytes), counters_};
+  if (reserve_.is_needed()) {
+    reserve_.release();
+  }
+  RocksdbSetup setup{options_, rocksdb::NewLRUCache(options_.block_cache_bytes), counters_,
+                     durable_errors_};
   auto durable = RocksdbDatabase::open_durable(directory_.durable_path(), setup, durable_dead_);
   if (!durable) {
     return durable.error();
   }
   durable_ = std::move(*durable);
+  setup.listener = nullptr;
   auto transient =
       RocksdbDatabase::open_transient(directory_.transient_path(), setup, transient_dead_);
   if (!transient) {
@@ -85,13 +103,12 @@ Result<void> RocksdbBackend::open_databases() {
   deleted_queues_ = std::make_unique<RocksdbDeletedQueues>(*durable_, *transient_,
                                                            options_.deleted_queues_check_min);
   deleted_queues_->add(loaded->deleted_queues);
-  reclaimer_ = std::make_unique<RocksdbReclaimer>(
-      RocksdbReclaimer::Instance{*durable_, durable_dead_},
-      RocksdbReclaimer::Instance{*transient_, transient_dead_}, *deleted_queues_, options_.log);
+  make_reclaimer();
   if (rocksdb::Status status = erase_clean_stop_marker(); !status.ok()) {
     return fail("the store in " + directory_.durable_path().string() +
                 " can't be written: " + status.ToString());
   }
+  make_reserve();
   return {};
 }
 
@@ -111,29 +128,48 @@ Recovered RocksdbBackend::take_recovered() {
 }
 
 void RocksdbBackend::recovery_finished(std::span<const QueueId> orphans) {
-  if (!orphans.empty()) {
-    std::vector<AppendUnit> units(1);
+  orphans_.assign(orphans.begin(), orphans.end());
+  recovery_wanted_ = true;
+  finish_recovery();
+}
+
+void RocksdbBackend::finish_recovery() {
+  if (!can_commit()) {
+    return;  // When it is open again.
+  }
+  if (!orphans_.empty()) {
     auto batch = new_batch();
-    for (QueueId orphan : orphans) {
+    for (QueueId orphan : orphans_) {
       batch->delete_queue(orphan);
     }
     // No batch of a log: they were deleted in the run before, whose record of it got lost with
     // their topology.
-    rocksdb::WriteBatch& records = static_cast<RocksdbBatch&>(*batch).durable();
-    const rocksdb::Status status = failed_ ? rocksdb::Status::Aborted() : write(&records);
-    if (!status.ok()) {
-      fail_for_good(status);
+    const auto& records = static_cast<RocksdbBatch&>(*batch);
+    if (const rocksdb::Status status = write(&static_cast<RocksdbBatch&>(*batch).durable());
+        !status.ok()) {
+      fail_durable(status);
       return;
     }
-    static_cast<RocksdbBatch&>(*batch).publish(*durable_dead_, *transient_dead_);
-    deleted_queues_->add(orphans);
+    records.publish(*durable_dead_, *transient_dead_);
+    deleted_queues_->add(orphans_);
+    orphans_.clear();
   }
+  recovery_wanted_ = false;
+  has_recovered_ = true;
   durable_dead_->begin_dropping();
   transient_dead_->begin_dropping();
-  for (RocksdbDatabase* database : {durable_.get(), transient_.get()}) {
-    if (const rocksdb::Status status = database->start_compactions(); !status.ok()) {
-      log(LogLevel::error, "compactions can't be started: " + status.ToString());
-    }
+  if (const rocksdb::Status status = transient_->start_compactions(); !status.ok()) {
+    log(LogLevel::error, "compactions can't be started: " + status.ToString());
+  }
+  start_background_work();
+}
+
+void RocksdbBackend::start_background_work() {
+  if (!has_recovered_ || health_.has(RocksdbHealth::Problem::damaged)) {
+    return;  // A compaction would stop at the damage, and with it all writes.
+  }
+  if (const rocksdb::Status status = durable_->start_compactions(); !status.ok()) {
+    log(LogLevel::error, "compactions can't be started: " + status.ToString());
   }
   if (options_.reclaim_interval.count() > 0) {
     reclaimer_->start(options_.reclaim_interval);
@@ -141,20 +177,19 @@ void RocksdbBackend::recovery_finished(std::span<const QueueId> orphans) {
 }
 
 std::unique_ptr<Batch> RocksdbBackend::new_batch() {
-  return std::make_unique<RocksdbBatch>(durable_->families(), transient_->families().messages);
+  return std::make_unique<RocksdbBatch>(durable_->batch_families(),
+                                        transient_->batch_families().messages);
 }
 
 Outcome RocksdbBackend::commit(std::span<AppendUnit> units) {
-  if (failed_) {
+  // In any case: after a failure these units are known to come again.
+  count_numbers(units);
+  if (!can_commit()) {
     return Outcome::unknown;
   }
-  count_numbers(units);
-  rocksdb::Status status = write_transient(units);
-  if (status.ok()) {
-    status = write_durable(units);
-  }
-  if (!status.ok()) {
-    fail_for_good(status);
+  write_transient(units);
+  if (const rocksdb::Status status = write_durable(units); !status.ok()) {
+    fail_durable(status);
     return Outcome::unknown;
   }
   publish(units);
@@ -162,7 +197,11 @@ Outcome RocksdbBackend::commit(std::span<AppendUnit> units) {
 }
 
 void RocksdbBackend::count_numbers(std::span<AppendUnit> units) {
-  for_each_batch(units, [this](const NumberedBatch& numbered, const RocksdbBatch& batch) {
+  for_each_batch(units, [this](const AppendUnit& unit, const NumberedBatch& numbered,
+                               const RocksdbBatch& batch) {
+    if (unit.is_again) {
+      return;
+    }
     LEPUS_ASSERT(numbered.log <= topology_log, "there are no other logs");
     BatchNumber& last_number = last_numbers_[numbered.log];
     LEPUS_ASSERT(numbered.number == last_number + 1,
@@ -178,33 +217,44 @@ void RocksdbBackend::count_numbers(std::span<AppendUnit> units) {
   });
 }
 
-rocksdb::Status RocksdbBackend::write_transient(std::span<AppendUnit> units) {
+void RocksdbBackend::write_transient(std::span<AppendUnit> units) {
   parts_.clear();
-  for_each_batch(units, [this](const NumberedBatch&, RocksdbBatch& batch) {
-    if (batch.transient() != nullptr) {
+  for_each_batch(units, [this](AppendUnit& unit, const NumberedBatch&, RocksdbBatch& batch) {
+    if (batch.transient() != nullptr && !unit.is_again) {
       parts_.push_back(batch.transient());
+      unit.outcome = Outcome::unknown;  // until they are written
     }
   });
-  if (parts_.empty()) {
-    return rocksdb::Status::OK();
+  if (parts_.empty() || transient_failed_) {
+    return;
   }
   rocksdb::WriteOptions options;
   options.disableWAL = true;
   rocksdb::WriteBatch joined = join_write_batches(parts_);
-  return transient_->db().Write(options, &joined);
+  if (const rocksdb::Status status = transient_->db().Write(options, &joined); !status.ok()) {
+    fail_transient(status);
+    return;
+  }
+  for (AppendUnit& unit : units) {
+    unit.outcome = Outcome::committed;
+  }
 }
 
 rocksdb::Status RocksdbBackend::write_durable(std::span<AppendUnit> units) {
   parts_.clear();
   RocksdbBatch* last = nullptr;
   bool needs_sync = false;
-  for_each_batch(units, [&](const NumberedBatch&, RocksdbBatch& batch) {
-    needs_sync = needs_sync || batch.needs_sync();
-    if (batch.durable().Count() != 0 || last == nullptr) {
-      parts_.push_back(&batch.durable());
-      last = &batch;
-    }
-  });
+  for_each_batch(units,
+                 [&](const AppendUnit& unit, const NumberedBatch& numbered, RocksdbBatch& batch) {
+                   if (unit.is_again && numbered.number <= stored_numbers_[numbered.log]) {
+                     return;  // It was written after all.
+                   }
+                   needs_sync = needs_sync || batch.needs_sync();
+                   if (batch.durable().Count() != 0 || last == nullptr) {
+                     parts_.push_back(&batch.durable());
+                     last = &batch;
+                   }
+                 });
   // Transient rows alone write nothing here: each write of this instance is synced, or a power cut
   // could keep a later one and lose an earlier one. Their numbers go with the next write.
   if (!needs_sync) {
@@ -245,19 +295,20 @@ void RocksdbBackend::add_meta_records(rocksdb::WriteBatch& batch) {
     status = batch.Put(families.meta, slice_of(next_queue_id_key), slice_of(view_of(id)));
     LEPUS_ASSERT(status.ok(), "adding to a write batch fails only beyond 4 GiB");
   }
-  forgotten_queues_ = deleted_queues_->take_forgettable();
+  const std::vector<QueueId> forgettable = deleted_queues_->take_forgettable();
+  forgotten_queues_.insert(forgotten_queues_.end(), forgettable.begin(), forgettable.end());
   for (QueueId queue : forgotten_queues_) {
     const NumberBytes id = encode_number(value_of(queue));
     status = batch.Delete(families.deleted_queues, slice_of(view_of(id)));
     LEPUS_ASSERT(status.ok(), "adding to a write batch fails only beyond 4 GiB");
   }
-  // Should the write fail, nothing is written after it.
+  // Should the write fail, they are found out anew when the store is open again.
   changed_logs_.clear();
   next_queue_id_changed_ = false;
 }
 
 void RocksdbBackend::publish(std::span<AppendUnit> units) {
-  for_each_batch(units, [this](const NumberedBatch&, const RocksdbBatch& batch) {
+  for_each_batch(units, [this](const AppendUnit&, const NumberedBatch&, const RocksdbBatch& batch) {
     batch.publish(*durable_dead_, *transient_dead_);
     deleted_queues_->add(batch.deleted_queues());
   });
@@ -272,28 +323,29 @@ void RocksdbBackend::forget_written_queues() {
   forgotten_queues_.clear();
 }
 
-void RocksdbBackend::fail_for_good(const rocksdb::Status& status) {
-  // The log that failed is never written or synced again: the kernel may have dropped the very
-  // pages, and a later sync would succeed without them. Reads go on. This is the place from which
-  // the directory will be opened anew; the batches whose outcome is unknown are then appended again
-  // where their number is above the stored one.
-  failed_ = true;
-  log(LogLevel::error,
-      "a write to " + directory_.durable_path().string() +
-          " failed, so that nothing is stored any more until a restart: " + status.ToString());
-}
-
 ReadOutcome RocksdbBackend::read(const ReadRequest& request, const RowVisitor& visit) {
-  return read_counted(request, visit);
+  const ReadGate::Pass pass(read_gate_);
+  if (!durable_->is_open()) {
+    return {true, "the store in " + directory_.durable_path().string() + " is not open",
+            request.positions.begin};
+  }
+  ReadOutcome outcome = read_counted(request, visit);
+  if (outcome.failed) {
+    note_damage(outcome.error);
+  }
+  return outcome;
 }
 
-void RocksdbBackend::close() {
-  reclaimer_->stop();
-  if (!failed_) {
+void RocksdbBackend::close(bool everything_committed) {
+  reclaimer_.reset();
+  if (can_commit()) {
     rocksdb::WriteBatch batch;
     add_meta_records(batch);
-    rocksdb::Status status = batch.Put(durable_->families().meta, slice_of(clean_stop_key), {});
-    if (status.ok()) {
+    rocksdb::Status status;
+    if (everything_committed) {
+      status = batch.Put(durable_->families().meta, slice_of(clean_stop_key), {});
+    }
+    if (status.ok() && batch.Count() != 0) {
       status = write(&batch);
     }
     if (status.ok()) {
@@ -304,7 +356,6 @@ void RocksdbBackend::close() {
       log(LogLevel::error, "the store was not stopped cleanly: " + status.ToString());
     }
   }
-  reclaimer_.reset();
   deleted_queues_.reset();
   transient_.reset();
   durable_.reset();

@@ -23,13 +23,17 @@ ReadOutcome RocksdbBackend::read_counted(const ReadRequest& request, const RowVi
 
 StoreStatistics RocksdbBackend::statistics() const {
   StoreStatistics statistics = counters_->get();
-  add_disk_statistics(*durable_, false, statistics);
+  const ReadGate::Pass pass(read_gate_);
+  if (durable_->is_open()) {
+    add_disk_statistics(*durable_, false, statistics);
+  }
   add_disk_statistics(*transient_, true, statistics);
   return statistics;
 }
 
 Result<void> RocksdbBackend::backup(const std::filesystem::path& to) {
-  return backup_database(*durable_, to);
+  const ReadGate::Pass pass(read_gate_);
+  return durable_->is_open() ? backup_database(*durable_, to) : fail("the store is not open");
 }
 
 }  // namespace lepus::storage

@@ -3,6 +3,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <rocksdb/env.h>
@@ -88,6 +89,9 @@ rocksdb::DBOptions database_options(const RocksdbSetup& setup) {
   // seen. The default would cut the log at the first fault and say nothing.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.track_and_verify_wals_in_manifest = true;
+  if (setup.listener != nullptr) {
+    options.listeners.push_back(setup.listener);
+  }
   // Nothing may write again after a failed write; the backend decides what follows.
   options.max_bgerror_resume_count = 0;
   options.listeners.push_back(std::make_shared<NoAutomaticRecovery>());
@@ -148,8 +152,34 @@ rocksdb::ColumnFamilyOptions message_family_options(const RocksdbSetup& setup,
   return options;
 }
 
+/// The families by the order of the descriptors; the transient instance has one alone.
+template <typename Handles>
+RocksdbFamilies in_order(const Handles& handles) {
+  if (handles.empty()) {
+    return {};
+  }
+  if (handles.size() == 1) {
+    return {.messages = &*handles[0]};
+  }
+  return {&*handles[0], &*handles[1], &*handles[2], &*handles[3], &*handles[4], &*handles[5]};
+}
+
+}  // namespace
+
+std::string text_of(const rocksdb::Status& status) {
+  constexpr std::string_view old_ending = ".ldb";
+  std::string text = status.ToString();
+  for (std::size_t place = text.find(old_ending); place != std::string::npos;
+       place = text.find(old_ending, place)) {
+    text.replace(place, old_ending.size(), ".sst");
+  }
+  return text;
+}
+
+namespace {
+
 Error open_failure(const std::filesystem::path& path, const rocksdb::Status& status) {
-  std::string text = "the store in " + path.string() + " can't be opened: " + status.ToString();
+  std::string text = "the store in " + path.string() + " can't be opened: " + text_of(status);
   if (status.IsCorruption()) {
     text +=
         "; it is damaged: restore a copy, or keep what can be read with `lepus store repair "
@@ -176,7 +206,7 @@ Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_durable(
       std::make_shared<RocksdbFilterFactory<RocksdbBodyFilter>>(std::move(dead_rows));
   body_options.table_properties_collector_factories.push_back(
       std::make_shared<RocksdbBodyOwnersCollectorFactory>());
-  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{
       {rocksdb::kDefaultColumnFamilyName, small_options},
       {topology_family_name, record_family_options(setup, 4 * mib)},
       {messages_family_name, message_options},
@@ -184,18 +214,11 @@ Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_durable(
       {progress_family_name, record_family_options(setup, 8 * mib)},
       {deleted_queues_family_name, small_options},
   };
-  if (Result<void> cut = cut_torn_log_end(environment_of(setup), path, setup.options.log); !cut) {
-    return cut.error();
+  std::unique_ptr<RocksdbDatabase> database(new RocksdbDatabase(
+      path, database_options(setup), std::move(descriptors), setup.options.log));
+  if (Result<void> opened = database->open_first(); !opened) {
+    return opened.error();
   }
-  rocksdb::DB* db = nullptr;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(database_options(setup), path.string(), descriptors, &handles, &db);
-  if (!status.ok()) {
-    return open_failure(path, status);
-  }
-  std::unique_ptr<RocksdbDatabase> database(new RocksdbDatabase(db, handles));
-  database->families_ = {handles[0], handles[1], handles[2], handles[3], handles[4], handles[5]};
   return database;
 }
 
@@ -204,27 +227,83 @@ Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_transient(
     std::shared_ptr<const DeadRows> dead_rows) {
   rocksdb::DBOptions options = database_options(setup);
   options.avoid_flush_during_shutdown = true;
-  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{
       {rocksdb::kDefaultColumnFamilyName,
        message_family_options(setup, setup.options.transient_write_buffer_bytes,
                               std::move(dead_rows))}};
-  rocksdb::DB* db = nullptr;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(options, path.string(), descriptors, &handles, &db);
-  if (!status.ok()) {
-    return open_failure(path, status);
+  std::unique_ptr<RocksdbDatabase> database(
+      new RocksdbDatabase(path, std::move(options), std::move(descriptors), setup.options.log));
+  if (Result<void> opened = database->open_first(); !opened) {
+    return opened.error();
   }
-  std::unique_ptr<RocksdbDatabase> database(new RocksdbDatabase(db, handles));
-  database->families_.messages = handles[0];
   return database;
 }
 
 RocksdbDatabase::~RocksdbDatabase() {
+  close();
+}
+
+Result<void> RocksdbDatabase::open_first() {
+  if (Result<void> cut = cut_torn_log_end(*options_.env, path_, log_); !cut) {
+    return cut.error();
+  }
+  if (const rocksdb::Status status = open(); !status.ok()) {
+    return open_failure(path_, status);
+  }
+  // By now every family is there, and ids stay.
+  for (const rocksdb::ColumnFamilyHandle* handle : handles_) {
+    family_ids_.push_back(std::make_unique<RocksdbFamilyId>(*handle));
+  }
+  batch_families_ = in_order(family_ids_);
+  return {};
+}
+
+rocksdb::Status RocksdbDatabase::reopen() {
+  close();
+  rocksdb::Status status;
+  if (Result<void> cut = cut_torn_log_end(*options_.env, path_, log_); !cut) {
+    status = rocksdb::Status::IOError(cut.error().text);
+  }
+  if (status.ok()) {
+    status = open();
+  }
+  if (!status.ok()) {
+    open_for_reading();
+  }
+  return status;
+}
+
+rocksdb::Status RocksdbDatabase::open() {
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(options_, path_.string(), descriptors_, &handles_, &db);
+  db_.reset(db);
+  families_ = in_order(handles_);
+  return status;
+}
+
+void RocksdbDatabase::open_for_reading() {
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(options_, path_.string(), descriptors_, &handles_, &db);
+  if (!status.ok()) {
+    handles_.clear();
+  }
+  db_.reset(db);
+  families_ = in_order(handles_);
+}
+
+void RocksdbDatabase::close() {
+  if (db_ == nullptr) {
+    return;
+  }
   for (rocksdb::ColumnFamilyHandle* handle : handles_) {
     db_->DestroyColumnFamilyHandle(handle);
   }
+  handles_.clear();
+  families_ = {};
   db_->Close();
+  db_.reset();
 }
 
 rocksdb::Status RocksdbDatabase::start_compactions() {

@@ -271,7 +271,7 @@ Result<void> cut_torn_log_end(rocksdb::Env& environment, const fs::path& store,
                               const LogSink& log) {
   std::vector<std::string> names;
   const rocksdb::Status listed = environment.GetChildren(store.string(), &names);
-  if (!listed.ok() && !listed.IsNotFound()) {
+  if (!listed.ok() && !listed.IsNotFound() && !listed.IsPathNotFound()) {
     return fail("the store in " + store.string() + " can't be listed: " + listed.ToString());
   }
   std::vector<std::pair<std::uint64_t, fs::path>> logs;

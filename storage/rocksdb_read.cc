@@ -166,7 +166,7 @@ ReadOutcome read_rows(const RocksdbDatabase& durable, const RocksdbDatabase& tra
         payloads.read({request.queue, request.priority, rows.position()}, rows.value());
     if (!payloads.status().ok()) {
       outcome.failed = true;
-      outcome.error = payloads.status().ToString();
+      outcome.error = text_of(payloads.status());
       return outcome;
     }
     if (payload) {
@@ -181,7 +181,7 @@ ReadOutcome read_rows(const RocksdbDatabase& durable, const RocksdbDatabase& tra
   for (const RowCursor* rows : {&durable_rows, &transient_rows}) {
     if (!rows->status().ok()) {
       outcome.failed = true;
-      outcome.error = rows->status().ToString();
+      outcome.error = text_of(rows->status());
       return outcome;
     }
   }

@@ -22,6 +22,7 @@ std::uint64_t file_number_of(const std::string& path) {
 }  // namespace
 
 rocksdb::Status RocksdbTableReclaimer::run(const std::atomic<bool>& stopping) {
+  was_put_off_ = false;
   rocksdb::ColumnFamilyMetaData metadata;
   database_.db().GetColumnFamilyMetaData(family_, &metadata);
   rocksdb::Status status = load_new_tables(metadata);
@@ -75,6 +76,7 @@ std::vector<RocksdbTableReclaimer::Candidate> RocksdbTableReclaimer::find_candid
   for (const rocksdb::LevelMetaData& level : metadata.levels) {
     for (const rocksdb::SstFileMetaData& file : level.files) {
       auto found = tables_.find(file.file_number);
+      was_put_off_ = was_put_off_ || file.being_compacted;
       if (found == tables_.end() || file.being_compacted) {
         continue;
       }
@@ -103,8 +105,9 @@ rocksdb::Status RocksdbTableReclaimer::rewrite(const Candidate& candidate) {
   const rocksdb::Status status =
       database_.db().CompactFiles(options, family_, {candidate.name}, output_level, -1, &outputs);
   if (!status.ok()) {
-    // The table has gone or is being compacted by now, or the database is closing: all the same to
-    // us.
+    // The table has gone or is being compacted by now, which may be of no use to us, or the
+    // database is closing.
+    was_put_off_ = true;
     return status.IsAborted() || status.IsInvalidArgument() || status.IsIncomplete() ||
                    status.IsShutdownInProgress() || status.IsBusy()
                ? rocksdb::Status::OK()
@@ -163,6 +166,9 @@ void RocksdbReclaimer::stop() {
   if (thread_.joinable()) {
     thread_.join();
   }
+  // They are counted; the instances may go on without this reclaimer.
+  durable_.database.db().EnableManualCompaction();
+  transient_.database.db().EnableManualCompaction();
 }
 
 void RocksdbReclaimer::run_once() {
@@ -200,6 +206,10 @@ void RocksdbReclaimer::run_thread(std::chrono::milliseconds interval) {
       lock.unlock();
       run_once();
       lock.lock();
+      if (durable_tables_.was_put_off() || body_tables_.was_put_off() ||
+          transient_tables_.was_put_off()) {
+        looks_left = std::max(looks_left, 1);
+      }
     }
   }
 }

@@ -36,6 +36,9 @@ class RocksdbTableReclaimer {
   /// One look at all tables; rewrites what is worth it. Ends early when `stopping` turns true.
   [[nodiscard]] rocksdb::Status run(const std::atomic<bool>& stopping);
 
+  /// The last look found what it could not rewrite just then: it is worth another one.
+  [[nodiscard]] bool was_put_off() const { return was_put_off_; }
+
  private:
   struct Table {
     std::vector<TableRun> runs;
@@ -60,6 +63,7 @@ class RocksdbTableReclaimer {
   rocksdb::ColumnFamilyHandle* const family_;
   const std::shared_ptr<const DeadRows> dead_rows_;
   std::unordered_map<std::uint64_t, Table> tables_;  ///< by file number
+  bool was_put_off_ = false;
 };
 
 /// The background thread of a store: reclaims the tables of both instances and looks which deleted

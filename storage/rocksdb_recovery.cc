@@ -76,12 +76,16 @@ std::optional<Error> load_progress(const rocksdb::Slice& key, const rocksdb::Sli
 
 }  // namespace
 
+std::optional<Error> load_meta_records(const RocksdbDatabase& database, Recovered& recovered) {
+  return for_each_record(
+      database, database.families().meta,
+      [&](const auto& key, const auto& value) { return load_meta(key, value, recovered); });
+}
+
 Result<RocksdbRecovered> load_recovered(const RocksdbDatabase& database) {
   RocksdbRecovered all;
   const RocksdbFamilies& families = database.families();
-  auto error = for_each_record(database, families.meta, [&](const auto& key, const auto& value) {
-    return load_meta(key, value, all.recovered);
-  });
+  auto error = load_meta_records(database, all.recovered);
   if (!error) {
     error = for_each_record(database, families.topology, [&](const auto& key, const auto& value) {
       all.recovered.topology.emplace_back(key.ToString(), value.ToString());

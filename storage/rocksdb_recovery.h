@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "broker/base/result.h"
@@ -13,6 +14,10 @@ struct RocksdbRecovered {
   Recovered recovered;
   std::vector<QueueId> deleted_queues;
 };
+
+/// The meta records alone, added to what is recovered.
+[[nodiscard]] std::optional<Error> load_meta_records(const RocksdbDatabase& database,
+                                                     Recovered& recovered);
 
 /// Fails on a record that can't be understood, naming it.
 [[nodiscard]] Result<RocksdbRecovered> load_recovered(const RocksdbDatabase& database);

@@ -42,20 +42,30 @@ Position overlap(const PositionRange& a, const PositionRange& b) {
   return end > begin ? end - begin : 0;
 }
 
-/// Between 0 and 1.
+/// At least so much of a run of one sub-queue, between 0 and 1. Many positions may have no row here
+/// at all, and which of the dead ones do is not known: but no more rows can be alive than positions
+/// are.
 double dead_share(const TableRun& run, const DeadSubQueue& dead) {
   const PositionRange positions{run.first_position, run.last_position + 1};
   Position dead_positions = overlap(positions, {0, dead.floor});
   for (const PositionRange& settled : dead.settled) {
     dead_positions += overlap(positions, settled);
   }
-  const double all_positions = static_cast<double>(run.last_position - run.first_position) + 1;
-  return std::min(1.0, static_cast<double>(dead_positions) / all_positions);
+  const Position alive_max = positions.end - positions.begin - dead_positions;
+  return run.rows > alive_max
+             ? static_cast<double>(run.rows - alive_max) / static_cast<double>(run.rows)
+             : 0.0;
 }
 
-bool is_deleted(QueueId queue, const DeadRows& dead_rows) {
+/// Whether nothing of the sub-queue up to the position is alive.
+bool is_dead_through(QueueId queue, Priority priority, Position position,
+                     const DeadRows& dead_rows) {
   const auto dead = dead_rows.find(queue);
-  return dead != nullptr && dead->deleted;
+  if (dead == nullptr || dead->deleted) {
+    return dead != nullptr;
+  }
+  const DeadSubQueue* sub_queue = dead->find(priority);
+  return sub_queue != nullptr && sub_queue->floor > position;
 }
 
 }  // namespace
@@ -97,13 +107,16 @@ std::vector<TableRun> decode_table_runs(std::string_view bytes) {
 }
 
 std::uint64_t estimate_dead_bytes(const TableRun& run, const DeadRows& dead_rows) {
-  const auto first = dead_rows.find(run.first_queue);
   if (!is_one_sub_queue(run)) {
-    // Of joined runs the ends are asked: each speaks for one half.
-    const int dead_ends = (first != nullptr && first->deleted ? 1 : 0) +
-                          (is_deleted(run.last_queue, dead_rows) ? 1 : 0);
+    // Of joined runs the ends are asked: each speaks for one half. Where the first sub-queue ends
+    // is not known: if its first row is dead, it counts.
+    const int dead_ends =
+        (is_dead_through(run.first_queue, run.first_priority, run.first_position, dead_rows) ? 1
+                                                                                             : 0) +
+        (is_dead_through(run.last_queue, run.last_priority, run.last_position, dead_rows) ? 1 : 0);
     return run.bytes / 2 * static_cast<std::uint64_t>(dead_ends);
   }
+  const auto first = dead_rows.find(run.first_queue);
   if (first == nullptr) {
     return 0;
   }

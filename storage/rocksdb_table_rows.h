@@ -15,7 +15,7 @@
 namespace lepus::storage {
 
 /// Rows that stand together in a table: of one sub-queue, or of neighbours that were joined.
-/// `first_position` and `last_position` mean something only while both ends are the same sub-queue.
+/// `first_position` is of the first sub-queue, `last_position` of the last one.
 struct TableRun {
   QueueId first_queue{};
   Priority first_priority = 0;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "broker/base/result.h"
+#include "storage/health.h"
 #include "storage/types.h"
 
 namespace lepus::storage {
@@ -71,10 +72,15 @@ struct NumberedBatch {
   LogId log = 0;
   BatchNumber number = 0;
   std::unique_ptr<Batch> batch;
+
+  /// Somebody waits for it who must not be told `unknown` while the store runs, as the topology's
+  /// batches always are waited for: its unit is answered when it is certain how it ended.
+  bool needs_certainty = false;
 };
 
-/// How a commit ended. Unknown: it may or may not be there after a restart. Fenced: somebody else
-/// owns the log.
+/// How a commit ended. Unknown: it may or may not be there after a restart; while the store runs it
+/// appends the batches again as soon as it can, so that those that follow them find them there.
+/// Fenced: somebody else owns the log.
 enum class Outcome { committed, fenced, unknown };
 
 struct ReadRequest {
@@ -100,7 +106,7 @@ struct Recovered {
   std::map<LogId, BatchNumber> last_numbers;
   std::vector<std::pair<std::string, std::string>> topology;  ///< by key
   std::vector<std::pair<QueueId, QueueProgress>> progress;    ///< by id
-  bool clean_stop = false;                                    ///< close() had finished
+  bool clean_stop = false;  ///< the last stop was one; see close()
 };
 
 /// The durable state of the broker: one ordered log of numbered batches for each partition, message
@@ -120,7 +126,9 @@ class Store {
   [[nodiscard]] virtual std::unique_ptr<Batch> new_batch() = 0;
 
   /// Commits the batches together with whatever else is waiting: all of one call or none. Calls of
-  /// one log are committed in their order. `done` is called once, after the fsync that covers them.
+  /// one log are committed in their order. `done` is called once, after the fsync that covers them
+  /// or after a failure; where a batch is the topology's or needs certainty, only when it is
+  /// certain how it ended, unless recovery has not finished or the store is closed.
   virtual void append(std::vector<NumberedBatch> batches, std::function<void(Outcome)> done) = 0;
 
   /// Reads committed rows of a sub-queue in order (durable and transient merged), on a thread of
@@ -129,8 +137,13 @@ class Store {
   virtual void read(ReadRequest request, RowVisitor visit,
                     std::function<void(ReadOutcome)> done) = 0;
 
-  /// Commits what was appended, notes the clean stop and closes. Nothing may be called after it.
-  virtual void close() = 0;
+  /// How the store is now. While it is not good, publishers are to be held back.
+  [[nodiscard]] virtual StoreHealth health() const { return {}; }
+
+  /// Commits what was appended and closes. Nothing may be called after it.
+  /// @param everything_committed  the caller had recovered and left nothing that it still had to
+  ///     append: if all was committed, that is a clean stop and noted as one
+  virtual void close(bool everything_committed) = 0;
 };
 
 }  // namespace lepus::storage

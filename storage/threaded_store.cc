@@ -1,6 +1,7 @@
 #include "storage/threaded_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "broker/base/assert.h"
@@ -15,6 +16,10 @@ constexpr std::size_t reader_count = 2;
 /// and the first confirms of a long backlog do not wait for its end.
 constexpr std::size_t commit_bytes_max = std::size_t{16} << 20;
 
+/// How long it waits from one attempt to put right a fault to the next.
+constexpr std::chrono::milliseconds resume_delay_min{50};
+constexpr std::chrono::milliseconds resume_delay_max{5000};
+
 std::size_t size_of(const AppendUnit& unit) {
   std::size_t size = 0;
   for (const NumberedBatch& numbered : unit.batches) {
@@ -23,9 +28,30 @@ std::size_t size_of(const AppendUnit& unit) {
   return size;
 }
 
+bool is_of_topology(const AppendUnit& unit) {
+  return std::ranges::any_of(
+      unit.batches, [](const NumberedBatch& numbered) { return numbered.log == topology_log; });
+}
+
+/// What has nothing to write can't get lost.
+bool needs_certainty(const AppendUnit& unit) {
+  return unit.batches.empty() || std::ranges::any_of(unit.batches, &NumberedBatch::needs_certainty);
+}
+
+void answer(AppendUnit& unit, Outcome outcome) {
+  if (auto done = std::exchange(unit.done, nullptr)) {
+    done(outcome);
+  }
+}
+
 }  // namespace
 
 ThreadedStore::ThreadedStore(std::shared_ptr<Backend> backend) : backend_(std::move(backend)) {
+  backend_->set_waker([this] {
+    // With the lock, or it could come just before the committer waits.
+    std::lock_guard lock(commit_mutex_);
+    commit_waiting_.notify_one();
+  });
   threads_.emplace_back([this] { run_committer(); });
   for (std::size_t i = 0; i < reader_count; ++i) {
     threads_.emplace_back([this] { run_reader(); });
@@ -64,22 +90,54 @@ void ThreadedStore::append(std::vector<NumberedBatch> batches, std::function<voi
 }
 
 void ThreadedStore::run_committer() {
-  std::vector<AppendUnit> taken;  // Keeps its capacity from round to round.
   std::unique_lock lock(commit_mutex_);
   while (commit_state_ != State::abandoned) {
-    if (std::exchange(recovery_finished_, false)) {
-      finish_recovery(lock);
-    } else if (!units_.empty()) {
-      taken.swap(units_);
+    if (resume_is_due()) {
+      resumed_at_end_ = commit_state_ == State::draining;
       lock.unlock();
-      commit_units(taken);
-      taken.clear();
+      resume();
+      lock.lock();
+    } else if (!backend_->can_commit()) {
+      if (commit_state_ == State::draining) {
+        give_up(lock);
+        return;
+      }
+      wait_for_work(lock);
+    } else if (std::exchange(recovery_finished_, false)) {
+      finish_recovery(lock);
+    } else if (!units_.empty() || !waiting_.empty()) {
+      take_units();
+      lock.unlock();
+      commit_first_units();
       lock.lock();
     } else if (commit_state_ == State::draining) {
       return;
     } else {
-      commit_waiting_.wait(lock);
+      wait_for_work(lock);
     }
+  }
+}
+
+bool ThreadedStore::resume_is_due() const {
+  if (!backend_->needs_resume()) {
+    return false;
+  }
+  // The end does not wait for its turn, but tries only once.
+  return Clock::now() >= resume_at_ || (commit_state_ == State::draining && !resumed_at_end_);
+}
+
+void ThreadedStore::resume() {
+  backend_->resume();
+  resume_delay_ =
+      std::clamp<Clock::duration>(2 * resume_delay_, resume_delay_min, resume_delay_max);
+  resume_at_ = Clock::now() + resume_delay_;
+}
+
+void ThreadedStore::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  if (backend_->needs_resume()) {
+    commit_waiting_.wait_until(lock, resume_at_);
+  } else {
+    commit_waiting_.wait(lock);
   }
 }
 
@@ -87,26 +145,70 @@ void ThreadedStore::finish_recovery(std::unique_lock<std::mutex>& lock) {
   const std::vector<QueueId> orphans = std::exchange(orphans_, {});
   lock.unlock();
   backend_->recovery_finished(orphans);
+  has_recovered_ = true;
   lock.lock();
 }
 
-void ThreadedStore::commit_units(std::span<AppendUnit> units) {
-  while (!units.empty()) {
-    std::size_t count = 1;
-    std::size_t bytes = size_of(units.front());
-    while (count < units.size() && bytes + size_of(units[count]) <= commit_bytes_max) {
-      bytes += size_of(units[count]);
-      count += 1;
-    }
-    const std::span<AppendUnit> together = units.first(count);
-    const Outcome outcome = backend_->commit(together);
-    for (AppendUnit& unit : together) {
-      if (unit.done) {
-        unit.done(outcome);
-      }
-    }
-    units = units.subspan(count);
+void ThreadedStore::take_units() {
+  if (waiting_.empty()) {
+    waiting_.swap(units_);
+    return;
   }
+  std::ranges::move(units_, std::back_inserter(waiting_));
+  units_.clear();
+}
+
+std::span<AppendUnit> ThreadedStore::first_units() {
+  const std::span<AppendUnit> units = waiting_;
+  std::size_t count = 1;
+  std::size_t bytes = size_of(units.front());
+  // Those of a failed write are written again as they were: together, whatever they have become by
+  // then, and before all others.
+  while (count < units.size() && units[count].is_again == units.front().is_again &&
+         (units.front().is_again || bytes + size_of(units[count]) <= commit_bytes_max)) {
+    bytes += size_of(units[count]);
+    count += 1;
+  }
+  return units.first(count);
+}
+
+void ThreadedStore::commit_first_units() {
+  const std::span<AppendUnit> together = first_units();
+  if (backend_->commit(together) == Outcome::unknown) {
+    answer_unknown(together);
+    return;
+  }
+  for (AppendUnit& unit : together) {
+    answer(unit, unit.outcome);
+  }
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(together.size()));
+  if (!backend_->needs_resume()) {
+    resume_delay_ = {};
+  }
+}
+
+void ThreadedStore::answer_unknown(std::span<AppendUnit> units) {
+  // Whoever declared something or committed a transaction is told of it once it is certain; a
+  // message that may be lost is refused at once, so that it is published again. The answers of one
+  // log keep their order.
+  bool others_wait = false;
+  for (AppendUnit& unit : units) {
+    unit.is_again = true;
+    others_wait = others_wait || needs_certainty(unit);
+    if (!has_recovered_ || (!is_of_topology(unit) && !others_wait)) {
+      answer(unit, Outcome::unknown);
+    }
+  }
+}
+
+void ThreadedStore::give_up(std::unique_lock<std::mutex>& lock) {
+  take_units();
+  lock.unlock();
+  for (AppendUnit& unit : waiting_) {
+    answer(unit, Outcome::unknown);
+  }
+  waiting_.clear();
+  lock.lock();
 }
 
 void ThreadedStore::read(ReadRequest request, RowVisitor visit,
@@ -146,9 +248,9 @@ void ThreadedStore::backup(std::filesystem::path to,
       [this, to = std::move(to), done = std::move(done)] { done(backend_->backup(to)); });
 }
 
-void ThreadedStore::close() {
+void ThreadedStore::close(bool everything_committed) {
   stop(State::draining);
-  backend_->close();
+  backend_->close(everything_committed);
 }
 
 void ThreadedStore::stop(State state) {
@@ -169,6 +271,7 @@ void ThreadedStore::stop(State state) {
     thread.join();
   }
   threads_.clear();
+  backend_->set_waker(nullptr);
 }
 
 }  // namespace lepus::storage

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -17,6 +18,11 @@ namespace lepus::storage {
 /// A Store over a Backend: one committer thread takes everything that waits, commits it by one
 /// write, calls each `done` and begins again, so that commits grow by themselves with the load; two
 /// reader threads serve reads.
+///
+/// After a fault the committer asks the backend to go on, at once and then after growing intervals;
+/// what is appended meanwhile waits. The units of the failed write are committed again first:
+/// those of partitions have been answered with `unknown` by then, those of the topology are
+/// answered when it is certain how they ended.
 ///
 /// A store destroyed without close() stops like a killed process: what waits is forgotten and its
 /// `done` never called. Callbacks run on the store's threads, must not throw and must not call
@@ -40,7 +46,10 @@ class ThreadedStore final : public Store, public StoreOperations {
 
   /// Called by one thread.
   void backup(std::filesystem::path to, std::function<void(const Result<void>&)> done) override;
-  void close() override;
+
+  [[nodiscard]] StoreHealth health() const override { return backend_->health(); }
+
+  void close(bool everything_committed) override;
 
  private:
   struct ReadJob {
@@ -49,11 +58,20 @@ class ThreadedStore final : public Store, public StoreOperations {
     std::function<void(ReadOutcome)> done;
   };
 
+  using Clock = std::chrono::steady_clock;
+
   enum class State { running, draining, abandoned };
 
   void run_committer();
-  void commit_units(std::span<AppendUnit> units);
+  [[nodiscard]] bool resume_is_due() const;
+  void resume();
+  void wait_for_work(std::unique_lock<std::mutex>& lock);
   void finish_recovery(std::unique_lock<std::mutex>& lock);
+  void take_units();
+  [[nodiscard]] std::span<AppendUnit> first_units();
+  void commit_first_units();
+  void answer_unknown(std::span<AppendUnit> units);
+  void give_up(std::unique_lock<std::mutex>& lock);
   void run_reader();
   void stop(State state);
 
@@ -66,6 +84,13 @@ class ThreadedStore final : public Store, public StoreOperations {
   std::vector<QueueId> orphans_;
   bool recovery_finished_ = false;  ///< to be passed on to the backend
   State commit_state_ = State::running;
+
+  // The committer's:
+  std::vector<AppendUnit> waiting_;  ///< in their order; at first those of a failed write
+  bool has_recovered_ = false;
+  Clock::duration resume_delay_{};  ///< grows until commits succeed again
+  Clock::time_point resume_at_{};
+  bool resumed_at_end_ = false;
 
   std::mutex read_mutex_;
   std::condition_variable read_waiting_;

@@ -70,6 +70,7 @@ struct NodeResources {
   std::uint64_t disk_limit_bytes = 0;
   bool memory_alarm = false;
   bool disk_alarm = false;
+  std::string store_problem = {};  ///< why the store does not do its work; it raises the disk alarm
 };
 
 /// The last backup of the store that was asked for.

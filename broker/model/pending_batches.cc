@@ -168,6 +168,10 @@ void PendingBatches::seal(storage::Cut cut, std::function<void(storage::Outcome)
     }
     return;
   }
+  if (!batches.empty()) {
+    // Transactions end only when it is certain how.
+    batches.front().needs_certainty = !unit.waiters.empty();
+  }
   in_flight_bytes_ += unit.bytes;
   in_flight_.push_back(std::move(unit));
   gate_.append(shard_, std::move(batches), cut, std::move(done));

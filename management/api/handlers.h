@@ -135,7 +135,7 @@ Response check_protocol_listener(const Context& context);
 Response check_quorum_critical(const Context& context);
 Response check_node(const Context& context);
 Response check_connection_limit(const Context& context);
-Response check_ready(const Context& context);
+Task<Response> check_ready(const Context& context);
 Response check_certificate_expiration(const Context& context);
 
 }  // namespace lepus::management::api

@@ -122,11 +122,6 @@ Response check_quorum_critical(const Context& context) {
   return ok({{"reason", "single node cluster"}});
 }
 
-Response check_ready(const Context& context) {
-  static_cast<void>(context);
-  return ok();
-}
-
 Response check_node(const Context& context) {
   const auto node = context.parameters.find("node");
   if (node != context.parameters.end() && node->second != context.broker.node().name) {
@@ -141,6 +136,14 @@ Response check_connection_limit(const Context& context) {
     return failed("node connection limit is reached", json::object());
   }
   return ok();
+}
+
+Task<Response> check_ready(const Context& context) {
+  const auto resources = co_await context.broker.resources();
+  if (!resources.store_problem.empty()) {
+    co_return failed(resources.store_problem, json::object());
+  }
+  co_return ok();
 }
 
 Response check_certificate_expiration(const Context& context) {

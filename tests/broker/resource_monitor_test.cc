@@ -1,5 +1,7 @@
 #include "broker/resource_monitor.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace lepus {
@@ -51,6 +53,30 @@ TEST(ResourceUse, AlarmsBeginBeyondTheLimits) {
 TEST(ResourceUse, WhatIsNotKnownIsNoAlarm) {
   EXPECT_FALSE((ResourceUse{.memory_used_bytes = 10}.memory_alarm()));
   EXPECT_FALSE((ResourceUse{.disk_free_bytes = 0}.disk_alarm()));
+}
+
+TEST(ResourceUse, AStoreWithAProblemIsADiskAlarm) {
+  EXPECT_TRUE((ResourceUse{.store_problem = "a write failed"}.disk_alarm()));
+}
+
+TEST(ResourceMonitor, TellsWhenTheStoreFailsAndWhenItIsWellAgain) {
+  boost::asio::io_context context;
+  Configuration configuration;
+  configuration.data_dir = "/";
+  configuration.memory_high_watermark = {.absolute_bytes = std::uint64_t{1} << 60U};
+  configuration.disk_free_limit = {.absolute_bytes = 1};
+  std::vector<bool> disk_alarms;
+  ResourceMonitor monitor(context, configuration,
+                          [&](bool, bool disk) { disk_alarms.push_back(disk); });
+  storage::StoreHealth health{false, "a write failed"};
+  monitor.watch_store([&] { return health; });
+  monitor.look();
+  monitor.look();
+  EXPECT_EQ(disk_alarms, std::vector<bool>{true});
+  EXPECT_EQ(monitor.use().store_problem, "a write failed");
+  health = {};
+  monitor.look();
+  EXPECT_EQ(disk_alarms, (std::vector<bool>{true, false}));
 }
 
 TEST(ResourceMonitor, TellsOnceThatAnAlarmHasCome) {

@@ -345,6 +345,14 @@ TEST_F(ApplicationTest, TheNodesConnectionLimitIsChecked) {
   EXPECT_EQ(json::parse(reached.body)["reason"], "node connection limit is reached");
 }
 
+TEST_F(ApplicationTest, AStoreWithAProblemDoesNotServeClients) {
+  EXPECT_EQ(get("health/checks/ready-to-serve-clients"), json::parse(R"({"status":"ok"})"));
+  broker_.resources_now.store_problem = "a write failed";
+  const Response check = request(Method::get, "health/checks/ready-to-serve-clients");
+  EXPECT_EQ(check.status, 503);
+  EXPECT_EQ(json::parse(check.body)["reason"], "a write failed");
+}
+
 TEST_F(ApplicationTest, RatesComeFromTwoSamples) {
   broker_.declare_queue("q");
   broker_.queue_counters.publish = 10;

@@ -368,7 +368,7 @@ void StepRunner::restart() {
     broker_->shard(index).seal_now();
   }
   broker_->run();
-  broker_->store().close();
+  broker_->store().close(true);
   const std::int64_t now_ms = broker_->clock.now_ms;
   broker_.reset();
   backend_->reopen();

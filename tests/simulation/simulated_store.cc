@@ -87,10 +87,10 @@ void SimulatedStore::crash(std::size_t durable_units) {
   reads_.clear();
 }
 
-void SimulatedStore::close() {
+void SimulatedStore::close(bool everything_committed) {
   commit(waiting_.size());
   crashed_ = true;
-  backend_->close();
+  backend_->close(everything_committed);
 }
 
 }  // namespace lepus::simulation

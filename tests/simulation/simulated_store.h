@@ -70,7 +70,7 @@ class SimulatedStore final : public storage::Store {
               std::function<void(storage::Outcome)> done) override;
   void read(storage::ReadRequest request, storage::RowVisitor visit,
             std::function<void(storage::ReadOutcome)> done) override;
-  void close() override;
+  void close(bool everything_committed) override;
 
  private:
   struct Unit {

@@ -271,7 +271,7 @@ void World::restart_cleanly() {
       checker.fail("a shard has something to commit after all was sealed and committed");
     }
   }
-  store_->close();
+  store_->close(true);
   shut_down();
   checker.broker_restarted(true);
   backend_->reopen();

@@ -40,7 +40,7 @@ class RecordingStore final : public Store {
 
   void read(ReadRequest, RowVisitor, std::function<void(ReadOutcome)>) override {}
 
-  void close() override {}
+  void close(bool /*everything_committed*/) override {}
 
   std::vector<std::string> appended;
   std::vector<std::function<void(Outcome)>> done_calls;

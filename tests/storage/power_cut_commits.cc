@@ -58,6 +58,10 @@ void PowerCutRun::commit(ModelState next, std::vector<Unit> units) {
     next.numbers = numbers_;
   }
   const Outcome outcome = commit(std::move(appends));
+  if (std::exchange(transient_rows_failed_, false)) {
+    forget_new_transient_rows(next);
+  }
+  last_row_before_ = last_row_;
   misbehave_after();
   result_.commits += 1;
   trace(fmt::format("commit {}{}{}", result_.commits, needs_sync ? "" : " without a sync",
@@ -76,10 +80,24 @@ void PowerCutRun::commit(ModelState next, std::vector<Unit> units) {
   states_.push_back(std::move(next));
 }
 
+/// They could not be written: a broker keeps them in memory.
+void PowerCutRun::forget_new_transient_rows(ModelState& next) const {
+  for (auto& [id, queue] : next.queues) {
+    for (auto& [priority, sub_queue] : queue.sub_queues) {
+      for (auto row = sub_queue.transient.begin(); row != sub_queue.transient.end();) {
+        row = row->second > last_row_before_ ? sub_queue.transient.erase(row) : std::next(row);
+      }
+    }
+  }
+}
+
 Outcome PowerCutRun::commit(std::vector<AppendUnit> units) {
   misbehave_before(units);
   if (!has(StoreMutation::splits_units)) {
-    return backend_->commit(units);
+    const Outcome outcome = backend_->commit(units);
+    transient_rows_failed_ = std::ranges::any_of(
+        units, [](const AppendUnit& unit) { return unit.outcome != Outcome::committed; });
+    return outcome;
   }
   Outcome outcome = Outcome::committed;
   for (AppendUnit& unit : units) {

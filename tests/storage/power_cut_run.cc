@@ -276,7 +276,7 @@ void PowerCutRun::close() {
     disk_.power_off_at(random_.between(1, 20));
   }
   environment_.run_jobs();
-  backend_->close();
+  backend_->close(true);
   ModelState closed = states_.back();
   closed.numbers = numbers_;
   if (has_trouble()) {

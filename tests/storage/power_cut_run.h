@@ -78,6 +78,7 @@ class PowerCutRun {
   void commit();
   void commit(ModelState next, std::vector<Unit> units);
   [[nodiscard]] Outcome commit(std::vector<AppendUnit> units);
+  void forget_new_transient_rows(ModelState& next) const;
   void change(ModelState& next, Unit& unit);
   void declare(ModelState& next, Unit& unit);
   void remove(ModelState& next, Unit& unit, QueueId queue);
@@ -120,6 +121,8 @@ class PowerCutRun {
   std::map<LogId, BatchNumber> numbers_;
   std::uint64_t next_queue_id_ = 1;  ///< the next to be given away
   ModelState::RowNumber last_row_ = 0;
+  ModelState::RowNumber last_row_before_ = 0;  ///< the commit that is being made
+  bool transient_rows_failed_ = false;         ///< of the commit that was made last
   std::uint64_t faults_before_ = 0;  ///< those that struck in this run before the one armed now
   PowerCutResult result_;
 };

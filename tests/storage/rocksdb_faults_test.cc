@@ -1,12 +1,17 @@
 // Disks that fill up and files that are damaged.
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include <gmock/gmock.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <sys/resource.h>
 
 #include "storage/open_store.h"
@@ -16,6 +21,7 @@ namespace lepus::storage {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -102,6 +108,80 @@ TEST_F(RocksdbFaultsTest, AfterAFailedWriteEveryOutcomeIsUnknownAndReadsGoOn) {
   EXPECT_THAT(read, ElementsAre(0, 1, 2));
 }
 
+/// The operating system's files, on a disk that is full while the reserve is there.
+class FullUntilReserveIsFreed final : public rocksdb::FileSystemWrapper {
+ public:
+  explicit FullUntilReserveIsFreed(fs::path reserve)
+      : rocksdb::FileSystemWrapper(rocksdb::FileSystem::Default()), reserve_(std::move(reserve)) {}
+
+  [[nodiscard]] const char* Name() const override { return "FullUntilReserveIsFreed"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                    rocksdb::IODebugContext* debug) override {
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    rocksdb::IOStatus status = target()->NewWritableFile(path, options, &file, debug);
+    if (status.ok()) {
+      *result = std::make_unique<File>(std::move(file), *this);
+    }
+    return status;
+  }
+
+  std::atomic<bool> is_full = false;
+
+ private:
+  class File final : public rocksdb::FSWritableFileOwnerWrapper {
+   public:
+    File(std::unique_ptr<rocksdb::FSWritableFile>&& file, FullUntilReserveIsFreed& disk)
+        : rocksdb::FSWritableFileOwnerWrapper(std::move(file)), disk_(disk) {}
+
+    using rocksdb::FSWritableFile::Append;
+
+    rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* debug) override {
+      if (disk_.is_full && fs::exists(disk_.reserve_)) {
+        return rocksdb::IOStatus::NoSpace("the disk is full");
+      }
+      return target()->Append(data, options, debug);
+    }
+
+   private:
+    FullUntilReserveIsFreed& disk_;
+  };
+
+  const fs::path reserve_;
+};
+
+TEST_F(RocksdbFaultsTest, FullDiskIsSurvivedByTheReserve) {
+  backend_.reset();
+  const auto disk = std::make_shared<FullUntilReserveIsFreed>(path_ / "lepus.reserve");
+  const std::unique_ptr<rocksdb::Env> environment = rocksdb::NewCompositeEnv(disk);
+  options_.environment = environment.get();
+  options_.reserve_bytes = std::uint64_t{1} << 20;
+  open();
+  backend_->recovery_finished({});
+  ASSERT_TRUE(fs::exists(path_ / "lepus.reserve"));
+  disk->is_full = true;
+  EXPECT_EQ(commit_large(3), Outcome::unknown);
+  EXPECT_FALSE(backend_->health().is_good);
+  backend_->resume();
+  EXPECT_TRUE(backend_->can_commit());
+  backend_.reset();
+}
+
+TEST_F(RocksdbFaultsTest, WhileThereIsNoRoomForTheReserveTheHealthIsNotGood) {
+  EXPECT_EQ(backend_->health(), StoreHealth());
+  backend_.reset();
+  options_.reserve_bytes = std::uint64_t{1} << 60;
+  open();
+  EXPECT_THAT(backend_->health().problem, HasSubstr("nearly full"));
+  EXPECT_TRUE(backend_->needs_resume());
+  EXPECT_TRUE(backend_->can_commit());
+  EXPECT_THAT(errors_, SizeIs(1));
+  backend_->resume();
+  EXPECT_THAT(errors_, SizeIs(1));
+}
+
 TEST_F(RocksdbFaultsTest, FailedCommitDeclaresNothingDead) {
   backend_->recovery_finished({});
   put_rows(queue_1, 0, 0, 3);
@@ -119,7 +199,7 @@ TEST_F(RocksdbFaultsTest, WhatWasConfirmedBeforeAFailedWriteIsThereAfterwards) {
     const FullDisk full(std::size_t{256} << 10);
     EXPECT_EQ(commit_large(3), Outcome::unknown);
   }
-  backend_->close();
+  backend_->close(true);
   backend_.reset();
   open();
   EXPECT_FALSE(recovered_.clean_stop);
@@ -132,7 +212,10 @@ TEST_F(RocksdbFaultsTest, MissingTableRefusesTheStart) {
   flush(backend_->durable());
   backend_.reset();
   fs::remove(files(".sst").back());
-  EXPECT_THAT(open_error(), HasSubstr("can't be opened"));
+  EXPECT_THAT(open_error(),
+              AllOf(HasSubstr("the store in " + (path_ / "store").string() + " can't be opened"),
+                    HasSubstr(".sst"), HasSubstr("lepus store repair --accept-loss"),
+                    Not(HasSubstr("\n"))));
 }
 
 TEST_F(RocksdbFaultsTest, MissingLogRefusesTheStart) {
@@ -147,7 +230,9 @@ TEST_F(RocksdbFaultsTest, MissingLogRefusesTheStart) {
   ASSERT_THAT(logs, SizeIs(2));
   std::ranges::sort(logs);
   fs::remove(logs.front());
-  EXPECT_THAT(open_error(), HasSubstr("can't be opened"));
+  EXPECT_THAT(open_error(),
+              AllOf(HasSubstr("can't be opened"), HasSubstr("issing WAL"),
+                    HasSubstr("lepus store repair --accept-loss"), Not(HasSubstr("\n"))));
 }
 
 TEST_F(RocksdbFaultsTest, DamagedTableFailsTheReadAndPassesOnWhatIsGood) {
@@ -161,7 +246,10 @@ TEST_F(RocksdbFaultsTest, DamagedTableFailsTheReadAndPassesOnWhatIsGood) {
   const ReadOutcome outcome = backend_->read({queue_1, 0, {0, 1000}, 0, 0},
                                              [&](Position, bool, std::string_view) { rows += 1; });
   EXPECT_TRUE(outcome.failed);
-  EXPECT_THAT(outcome.error, HasSubstr("Corruption"));
+  EXPECT_THAT(outcome.error, AllOf(HasSubstr("Corruption"), HasSubstr(table.string())));
+  EXPECT_THAT(backend_->health().problem,
+              AllOf(HasSubstr(table.string()), HasSubstr("lepus store repair --accept-loss"),
+                    Not(HasSubstr("\n"))));
   EXPECT_GT(rows, 0u);
   EXPECT_EQ(outcome.covered_below, rows);
 }

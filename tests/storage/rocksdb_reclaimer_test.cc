@@ -193,7 +193,33 @@ TEST(TableRows, DeadBytesAreTheDeadShareOfTheRun) {
   EXPECT_EQ(estimate_dead_bytes({queue_1, 0, queue_1, 0, 15, 19, 5, 500}, dead_rows), 0u);
   EXPECT_EQ(estimate_dead_bytes({queue_1, 1, queue_1, 1, 0, 5, 5, 500}, dead_rows), 0u);
   EXPECT_EQ(estimate_dead_bytes({queue_2, 9, queue_2, 9, 0, 5, 5, 500}, dead_rows), 500u);
-  EXPECT_EQ(estimate_dead_bytes({queue_1, 0, queue_2, 0, 0, 5, 5, 500}, dead_rows), 250u);
+  EXPECT_EQ(estimate_dead_bytes({queue_1, 0, queue_2, 0, 0, 5, 5, 500}, dead_rows), 500u);
+}
+
+TEST(TableRows, JoinedRunIsDeadWhereTheSubQueuesAtItsEndsAreDrained) {
+  DeadRows dead_rows;
+  dead_rows.begin_dropping();
+  const TableRun run{queue_1, 0, queue_2, 0, 3, 7, 100, 1000};
+  EXPECT_EQ(estimate_dead_bytes(run, dead_rows), 0u);
+  dead_rows.publish(queue_1, dead_part_of(progress_with_floor(20, 20)));
+  EXPECT_EQ(estimate_dead_bytes(run, dead_rows), 500u);
+  dead_rows.publish(queue_2, dead_part_of(progress_with_floor(7, 20)));
+  EXPECT_EQ(estimate_dead_bytes(run, dead_rows), 500u);
+  dead_rows.publish(queue_2, dead_part_of(progress_with_floor(8, 20)));
+  EXPECT_EQ(estimate_dead_bytes(run, dead_rows), 1000u);
+}
+
+TEST(TableRows, PositionsWithoutARowAreNoDeadRows) {
+  DeadRows dead_rows;
+  dead_rows.begin_dropping();
+  // Ten rows among a thousand positions.
+  const TableRun run{queue_1, 0, queue_1, 0, 0, 999, 10, 1000};
+  dead_rows.publish(queue_1, dead_part_of(progress_with_floor(900, 1000)));
+  EXPECT_EQ(estimate_dead_bytes(run, dead_rows), 0u);
+  dead_rows.publish(queue_1, dead_part_of(progress_with_floor(995, 1000)));
+  EXPECT_EQ(estimate_dead_bytes(run, dead_rows), 500u);
+  dead_rows.publish(queue_1, dead_part_of(progress_with_floor(1000, 1000)));
+  EXPECT_EQ(estimate_dead_bytes(run, dead_rows), 1000u);
 }
 
 TEST_F(RocksdbReclaimerTest, TablesOfSharedBodiesGoWithTheLastOfTheirOwners) {

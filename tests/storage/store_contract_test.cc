@@ -336,6 +336,15 @@ TEST_P(StoreContract, CleanStopIsNotedAndForgottenAtTheNextStart) {
   EXPECT_TRUE(driver.recovered().clean_stop);
 }
 
+TEST_P(StoreContract, StopThatLeftSomethingOutIsNoCleanStop) {
+  driver.close_and_reopen(false);
+  EXPECT_FALSE(driver.recovered().clean_stop);
+  driver.close_and_reopen(true);
+  EXPECT_TRUE(driver.recovered().clean_stop);
+  driver.close_and_reopen(false);
+  EXPECT_FALSE(driver.recovered().clean_stop);
+}
+
 TEST_P(StoreContract, ReservedIdsNeverFall) {
   driver.commit([](Batch& batch) { batch.reserve_queue_ids_below(200); });
   driver.commit([](Batch& batch) { batch.reserve_queue_ids_below(100); });

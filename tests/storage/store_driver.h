@@ -91,8 +91,8 @@ class StoreDriver {
     return read({queue, priority, {0, ~Position{0}}, 0, 0}).first;
   }
 
-  void close_and_reopen() {
-    store_->close();
+  void close_and_reopen(bool everything_committed = true) {
+    store_->close(everything_committed);
     store_.reset();
     start();
   }

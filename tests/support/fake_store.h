@@ -83,7 +83,7 @@ class FakeStore final : public storage::Store {
     done(backend_->read(request, visit));
   }
 
-  void close() override { backend_->close(); }
+  void close(bool everything_committed) override { backend_->close(everything_committed); }
 
  private:
   void commit(storage::AppendUnit unit) {

@@ -39,7 +39,7 @@ class FakeStore final : public storage::Store {
   void read(storage::ReadRequest, storage::RowVisitor,
             std::function<void(storage::ReadOutcome)>) override {}
 
-  void close() override {}
+  void close(bool /*everything_committed*/) override {}
 
   std::vector<std::unique_ptr<storage::MemoryBatch>> appended;
 };

@@ -32,7 +32,7 @@ class StoreCheck : public StoreFixture {
     batches.push_back({0, recovered.last_numbers[0] + 1, (*store)->new_batch()});
     fill(*batches[0].batch);
     (*store)->append(std::move(batches), {});
-    (*store)->close();
+    (*store)->close(true);
   }
 
   storage::QueueId id_of(const std::string& queue) {

@@ -66,7 +66,7 @@ class StoreRepair : public StoreFixture {
     batches.push_back({0, recovered.last_numbers[0] + 1, (*store)->new_batch()});
     fill(*batches[0].batch);
     (*store)->append(std::move(batches), {});
-    (*store)->close();
+    (*store)->close(true);
   }
 
   /// The store as a kill leaves it, each message in a write of its own and nothing flushed.

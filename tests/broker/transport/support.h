@@ -67,7 +67,7 @@ class TestBroker final : public model::TopologyListener {
         shard->stop();
       }
     }
-    store_->close();
+    store_->close(true);
   }
 
   void topology_committed(model::TopologyTicket up_to, storage::Outcome outcome) override {
