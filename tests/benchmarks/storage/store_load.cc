@@ -103,7 +103,7 @@ Result<StoreLoadResult> run_store_load(const StoreLoad& load) {
   StoreLoadResult result;
   result.seconds = to_s(now_ns() - start_ns);
   // The flushes and compactions that are still due belong to these messages as well.
-  (*store)->close();
+  (*store)->close(true);
   store->reset();
   const ProcessUsage after = read_usage(getpid());
   result.commits = writer.commits();
