@@ -93,7 +93,7 @@ TEST(MemoryStore, HasNoFigures) {
   ASSERT_NE(operations, nullptr);
   EXPECT_EQ(operations->statistics().commits, 0U);
   EXPECT_EQ(operations->statistics().write_amplification(), 0);
-  store->close();
+  store->close(true);
 }
 
 using BackupTest = RocksdbFixture;
