@@ -29,9 +29,10 @@ struct LogScan {
                                                const std::filesystem::path& file);
 
 /// Prepares the logs of a store for being opened: cuts off the torn end of the last one that has a
-/// whole record, as a power cut leaves it, and of those behind it. RocksDB would refuse an end with a hole in it. Nothing confirmed can be there:
-/// every write is synced before the next one begins, and nobody is told of it before. Any other
-/// damage is an error of one line that names the file. Nothing happens where there is no log.
+/// whole record, as a power cut leaves it, and of those behind it. RocksDB would refuse an end with
+/// a hole in it. Nothing confirmed can be there: every write is synced before the next one begins,
+/// and nobody is told of it before. Any other damage is an error of one line that names the file.
+/// Nothing happens where there is no log.
 ///
 /// @param store  the directory of the database, which nobody has open
 [[nodiscard]] Result<void> cut_torn_log_end(rocksdb::Env& environment,
