@@ -7,12 +7,11 @@ import time
 import pika
 import pytest
 
-from support import gaps, ledger
+from support import ledger
 from support.broker import Broker
 from support.callback_session import CallbackSession
 from support.consuming import message_count, take
 from support.small_disk import SmallDisk
-from support.waiting import wait_until
 
 BODY_BYTES = 8 << 10
 PERSISTENT = pika.BasicProperties(delivery_mode=2)
@@ -167,7 +166,6 @@ def test_a_nearly_full_disk_blocks_publishers_until_messages_are_consumed(start_
     assert_nothing_lost(publisher.confirmed, sorted({*taken, *consume(broker, "long")}))
 
 
-@gaps.store_not_opened_again_yet
 @pytest.mark.timeout(240)
 def test_a_full_disk_is_survived(start_broker, disk):
     """The limit is so low that writing fails before there is an alarm: what was on its way is
@@ -186,12 +184,12 @@ def test_a_full_disk_is_survived(start_broker, disk):
     confirmed = len(publisher.confirmed)
     publisher.go_on_until(lambda: len(publisher.confirmed) > confirmed + 100, "publishing goes on")
     publisher.session.close()
-    wait_until(lambda: message_count_of(broker, "work") == 0, "the acks are done")
+    publish(broker, "work", 1)  # Its commit takes the queue's acks along.
 
     broker.kill()
     broker.start()
     assert_nothing_lost(publisher.confirmed, consume(broker, "long"))
-    assert message_count_of(broker, "work") == 0, "what was acked before later confirms is back"
+    assert message_count_of(broker, "work") == 1, "what was acked before a later confirm is back"
 
 
 def message_count_of(broker, name):
