@@ -40,7 +40,7 @@ def admin(broker, management, test_directory):
             command,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             input=input,
             # A ~/.rabbitmqadmin.conf of whoever runs the tests must not be read.
             env={**os.environ, "HOME": str(test_directory)},
