@@ -134,16 +134,19 @@ class Server::Implementation {
     }
   }
 
+  /// Seen by handlers that were due already when stop() cancelled the others.
+  [[nodiscard]] bool has_stopped() const { return application_ == nullptr; }
+
   void accept() {
     acceptor_.async_accept([this](boost::system::error_code error, Tcp::socket socket) {
-      if (error == asio::error::operation_aborted) {
+      if (error == asio::error::operation_aborted || has_stopped()) {
         return;
       }
       if (error) {
         // Out of descriptors, mostly: who waits to be accepted goes on waiting.
         pause_timer_.expires_after(accept_pause);
         pause_timer_.async_wait([this](boost::system::error_code cancelled) {
-          if (!cancelled) {
+          if (!cancelled && !has_stopped()) {
             accept();
           }
         });
@@ -171,7 +174,7 @@ class Server::Implementation {
     application_->sample();
     sample_timer_.expires_after(std::chrono::milliseconds{Sampler::interval_ms});
     sample_timer_.async_wait([this](boost::system::error_code error) {
-      if (!error) {
+      if (!error && !has_stopped()) {
         sample();
       }
     });
