@@ -34,7 +34,7 @@ class Application {
 
   [[nodiscard]] const AnswerBudget& answers() const { return answers_; }
 
-  /// Every Sampler::interval_ms.
+  /// Every ServerOptions::sample_interval.
   void sample();
 
  private:

@@ -172,7 +172,7 @@ class Server::Implementation {
 
   void sample() {
     application_->sample();
-    sample_timer_.expires_after(std::chrono::milliseconds{Sampler::interval_ms});
+    sample_timer_.expires_after(options_.sample_interval);
     sample_timer_.async_wait([this](boost::system::error_code error) {
       if (!error && !has_stopped()) {
         sample();

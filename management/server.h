@@ -18,6 +18,8 @@ struct ServerOptions {
   std::size_t connections_max = 1000;
   /// Of all answers that are being made or written; beyond it requests get 503.
   std::size_t answer_bytes_max = std::size_t{256} << 20U;
+  /// Between two looks at what the broker has done; shorter for tests only.
+  std::chrono::milliseconds sample_interval{5000};
 };
 
 /// The HTTP server of the management API, on a thread of its own.

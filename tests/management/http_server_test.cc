@@ -100,6 +100,18 @@ TEST_F(HttpServerTest, ALargeBodyThatIsRefusedIsNotWaitedForAndItsAnswerArrives)
   }
 }
 
+TEST(HttpServerStop, WhatIsDueJustThenIsLeft) {
+  FakeBroker broker;
+  for (int i = 0; i < 200; ++i) {
+    Server server({.bind = "127.0.0.1", .port = 0, .sample_interval = {}}, broker);
+    ASSERT_TRUE(server.start());
+    asio::io_context context;
+    asio::ip::tcp::socket client{context};
+    client.connect({asio::ip::make_address("127.0.0.1"), server.port()});
+    server.stop();  // A sample is due at any moment, and a connection waits.
+  }
+}
+
 TEST_F(HttpServerTest, AnAnswerIsNotLostWhenTheBodyCameWithTheHead) {
   HttpClient client{server_.port()};
   ASSERT_TRUE(client.send(head("PUT /api/vhosts/x", login("guest:wrong"), large_bytes) +
