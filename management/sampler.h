@@ -82,7 +82,6 @@ using LengthRates = std::array<double, 3>;
 /// management: nobody else pays for it. Lives on the management thread.
 class Sampler {
  public:
-  static constexpr std::int64_t interval_ms = 5000;
   /// So long after the last request nothing is sampled any more.
   static constexpr std::int64_t idle_ms = 300'000;
 
