@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "broker/base/folder.h"
+
 namespace lepus::configuration {
 
 namespace {
@@ -112,17 +114,10 @@ Result<ParsedFile> read_configuration(const std::string& path) {
   if (!std::filesystem::is_directory(path, error)) {
     return read_file(path);
   }
-  std::vector<std::filesystem::path> files;
-  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (entry->path().extension() == ".conf") {
-      files.push_back(entry->path());
-    }
-  }
+  const auto files = files_of_folder(path, ".conf", error);
   if (error) {
     return fail(fmt::format("cannot list the configuration folder {}: {}", path, error.message()));
   }
-  std::sort(files.begin(), files.end());
   ParsedFile result;
   for (const auto& file : files) {
     auto parsed = read_file(file);

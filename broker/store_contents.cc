@@ -13,6 +13,7 @@
 #include "management/definitions.h"
 #include "storage/open_store.h"
 #include "storage/record_format.h"
+#include "storage/recovered_records.h"
 
 namespace lepus {
 
@@ -60,11 +61,13 @@ class ContentsLoader {
   void load(RecordFamily family, std::string_view key, std::string_view value) {
     switch (family) {
       case RecordFamily::meta:
-        return load_meta(key, value);
+        return note_if(storage::add_meta_record(key, value, contents_.recovered), family, key,
+                       value);
       case RecordFamily::topology:
         return load_topology(key, value);
       case RecordFamily::progress:
-        return load_progress(key, value);
+        return note_if(storage::add_progress_record(key, value, contents_.recovered), family, key,
+                       value);
       case RecordFamily::deleted_queues:
         return load_deleted_queue(key, value);
       case RecordFamily::messages:
@@ -74,29 +77,18 @@ class ContentsLoader {
   }
 
  private:
+  void note_if(const std::optional<std::string>& fault, RecordFamily family, std::string_view key,
+               std::string_view value) {
+    if (fault) {
+      note(family, key, value, *fault);
+    }
+  }
+
   void note(RecordFamily family, std::string_view key, std::string_view value,
             std::string_view fault) {
     contents_.damaged_records.push_back(
         {family, std::string(key), std::string(value),
          fmt::format("{} record {}: {}", storage::name_of(family), to_hexadecimal(key), fault)});
-  }
-
-  void load_meta(std::string_view key, std::string_view value) {
-    if (key == storage::clean_stop_key) {
-      contents_.recovered.clean_stop = true;
-      return;
-    }
-    const auto number = storage::decode_number(value);
-    const auto log = storage::decode_last_number_key(key);
-    if (!number) {
-      note(RecordFamily::meta, key, value, "not a number");
-    } else if (key == storage::next_queue_id_key) {
-      contents_.recovered.next_queue_id = *number;
-    } else if (log && *log <= storage::topology_log) {
-      contents_.recovered.last_numbers[*log] = *number;
-    } else {
-      note(RecordFamily::meta, key, value, "unknown");
-    }
   }
 
   void load_topology(std::string_view key, std::string_view value) {
@@ -112,18 +104,6 @@ class ContentsLoader {
     }
   }
 
-  void load_progress(std::string_view key, std::string_view value) {
-    const auto queue = storage::decode_number(key);
-    auto progress = storage::decode_progress(value);
-    if (!queue) {
-      note(RecordFamily::progress, key, value, "not a queue id");
-    } else if (!progress) {
-      note(RecordFamily::progress, key, value, progress.error().text);
-    } else {
-      contents_.recovered.progress.emplace_back(QueueId{*queue}, *std::move(progress));
-    }
-  }
-
   void load_deleted_queue(std::string_view key, std::string_view value) {
     if (const auto queue = storage::decode_number(key)) {
       contents_.deleted_queues.insert(QueueId{*queue});
@@ -135,23 +115,31 @@ class ContentsLoader {
   StoreContents& contents_;
 };
 
-/// Loads the topology as a broker does, over a store of its own in memory, and looks at it.
+/// A topology over a store of its own in memory, and what that store has recovered: nothing.
+template <typename Use>
+void with_empty_topology(const Use& use) {
+  const auto store = storage::make_memory_store();
+  const StoppedClock clock;
+  {
+    const storage::Recovered nothing = store->take_recovered();
+    model::Topology topology(*store, clock, {});
+    use(topology, nothing);
+  }
+  store->close(true);
+}
+
+/// Loads the topology as a broker does and looks at it.
 template <typename Look>
 Result<void> with_topology(const storage::Recovered& recovered, const Look& look) {
-  const auto store = storage::make_memory_store();
-  storage::Recovered records = store->take_recovered();
-  records.topology = recovered.topology;
-  records.next_queue_id = recovered.next_queue_id;
-  const StoppedClock clock;
   Result<void> loaded;
-  {
-    model::Topology topology(*store, clock, {});
+  with_empty_topology([&](model::Topology& topology, storage::Recovered records) {
+    records.topology = recovered.topology;
+    records.next_queue_id = recovered.next_queue_id;
     loaded = topology.load(records);
     if (loaded) {
       look(topology);
     }
-  }
-  store->close(true);
+  });
   return loaded;
 }
 
@@ -231,15 +219,10 @@ Result<void> check_topology(const storage::Recovered& recovered) {
 }
 
 std::vector<std::string> unloadable_records(const storage::Recovered& recovered) {
-  const auto store = storage::make_memory_store();
-  static_cast<void>(store->take_recovered());
-  const StoppedClock clock;
   std::vector<std::string> keys;
-  {
-    model::Topology topology(*store, clock, {});
+  with_empty_topology([&](model::Topology& topology, const storage::Recovered&) {
     keys = model::unloadable_records(topology, recovered);
-  }
-  store->close(true);
+  });
   return keys;
 }
 

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "broker/base/folder.h"
 #include "management/definitions.h"
 #include "management/json_values.h"
 #include "management/response.h"
@@ -57,17 +58,10 @@ Result<model::TopologyTicket> load_definitions(model::Topology& topology, const 
   if (!std::filesystem::is_directory(path, error)) {
     return load_file(topology, path);
   }
-  std::vector<std::filesystem::path> files;
-  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (entry->path().extension() == ".json") {
-      files.push_back(entry->path());
-    }
-  }
+  const auto files = files_of_folder(path, ".json", error);
   if (error) {
     return fail("cannot list the definitions in " + path + ": " + error.message());
   }
-  std::ranges::sort(files);
   model::TopologyTicket last = 0;
   for (const auto& file : files) {
     const auto loaded = load_file(topology, file);

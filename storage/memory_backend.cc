@@ -97,8 +97,8 @@ void MemoryBackend::drop_settled(QueueId queue, const QueueProgress& progress) {
   for (const SubQueueProgress& sub_queue : progress.sub_queues) {
     auto found = rows_.find({queue, sub_queue.priority});
     if (found != rows_.end()) {
-      // Rows settled above the floor go when the floor passes them. Transient ones count as settled
-      // from the start.
+      // Rows settled above the floor go when the floor passes them. Transient ones have a floor of
+      // their own.
       auto& rows = found->second.durable;
       rows.erase(rows.begin(), rows.lower_bound(sub_queue.floor));
     }

@@ -5,6 +5,7 @@
 #include <boost/endian/conversion.hpp>
 
 #include "broker/base/assert.h"
+#include "broker/base/varint.h"
 
 namespace lepus::storage {
 
@@ -22,13 +23,9 @@ std::uint64_t load_big_u64(const char* from) {
   return boost::endian::load_big_u64(reinterpret_cast<const unsigned char*>(from));
 }
 
-/// Seven bits a byte, the low ones first; the high bit says that more follow.
 void append_varint(std::string& to, std::uint64_t number) {
-  while (number >= 0x80) {
-    to.push_back(static_cast<char>(number | 0x80));
-    number >>= 7;
-  }
-  to.push_back(static_cast<char>(number));
+  char bytes[varint_bytes_max];
+  to.append(bytes, put_varint(bytes, number));
 }
 
 /// Reads a record from front to back. After the first fault everything read is 0 and failed() stays
@@ -52,18 +49,7 @@ class RecordReader {
 
   std::uint64_t varint() {
     std::uint64_t number = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      const std::uint64_t next = byte();
-      const std::uint64_t bits = next & 0x7f;
-      if (failed_ || (bits << shift) >> shift != bits || (next == 0 && shift != 0)) {
-        return fault();
-      }
-      number |= bits << shift;
-      if (next < 0x80) {
-        return number;
-      }
-    }
-    return fault();
+    return !failed_ && take_varint(rest_, number) ? number : fault();
   }
 
   /// A number that is stored as its distance from an earlier one.

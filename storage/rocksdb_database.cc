@@ -148,7 +148,7 @@ rocksdb::ColumnFamilyOptions message_family_options(const RocksdbSetup& setup,
   options.compaction_filter_factory =
       std::make_shared<RocksdbFilterFactory<RocksdbFilter>>(std::move(dead_rows));
   options.table_properties_collector_factories.push_back(
-      std::make_shared<RocksdbTableRowsCollectorFactory>());
+      std::make_shared<RocksdbCollectorFactory<RocksdbTableRowsCollector>>());
   return options;
 }
 
@@ -205,7 +205,7 @@ Result<std::unique_ptr<RocksdbDatabase>> RocksdbDatabase::open_durable(
   body_options.compaction_filter_factory =
       std::make_shared<RocksdbFilterFactory<RocksdbBodyFilter>>(std::move(dead_rows));
   body_options.table_properties_collector_factories.push_back(
-      std::make_shared<RocksdbBodyOwnersCollectorFactory>());
+      std::make_shared<RocksdbCollectorFactory<RocksdbBodyOwnersCollector>>());
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{
       {rocksdb::kDefaultColumnFamilyName, small_options},
       {topology_family_name, record_family_options(setup, 4 * mib)},

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "storage/record_format.h"
+#include "storage/recovered_records.h"
 
 namespace lepus::storage {
 
@@ -38,48 +39,27 @@ std::optional<Error> for_each_record(const RocksdbDatabase& database,
   return std::nullopt;
 }
 
-std::optional<Error> load_meta(const rocksdb::Slice& key, const rocksdb::Slice& value,
-                               Recovered& recovered) {
-  if (view_of(key) == clean_stop_key) {
-    recovered.clean_stop = true;
-    return std::nullopt;
-  }
-  const std::optional<std::uint64_t> number = decode_number(view_of(value));
-  if (!number) {
-    return damaged("meta", key, "not a number");
-  }
-  if (view_of(key) == next_queue_id_key) {
-    recovered.next_queue_id = *number;
-    return std::nullopt;
-  }
-  const std::optional<LogId> log = decode_last_number_key(view_of(key));
-  if (!log || *log > topology_log) {
-    return damaged("meta", key, "unknown");
-  }
-  recovered.last_numbers[*log] = *number;
-  return std::nullopt;
-}
+using AddRecord = std::optional<std::string> (*)(std::string_view key, std::string_view value,
+                                                 Recovered& recovered);
 
-std::optional<Error> load_progress(const rocksdb::Slice& key, const rocksdb::Slice& value,
-                                   Recovered& recovered) {
-  const std::optional<std::uint64_t> queue = decode_number(view_of(key));
-  if (!queue) {
-    return damaged(progress_family_name, key, "not a queue id");
-  }
-  Result<QueueProgress> progress = decode_progress(view_of(value));
-  if (!progress) {
-    return damaged(progress_family_name, key, progress.error().text);
-  }
-  recovered.progress.emplace_back(QueueId{*queue}, std::move(*progress));
-  return std::nullopt;
+/// Adds all records of the family; fails on the first one that can't be understood.
+std::optional<Error> load_family(const RocksdbDatabase& database,
+                                 rocksdb::ColumnFamilyHandle* family, const std::string& name,
+                                 AddRecord add, Recovered& recovered) {
+  return for_each_record(
+      database, family,
+      [&](const rocksdb::Slice& key, const rocksdb::Slice& value) -> std::optional<Error> {
+        if (const auto fault = add(view_of(key), view_of(value), recovered)) {
+          return damaged(name, key, *fault);
+        }
+        return std::nullopt;
+      });
 }
 
 }  // namespace
 
 std::optional<Error> load_meta_records(const RocksdbDatabase& database, Recovered& recovered) {
-  return for_each_record(
-      database, database.families().meta,
-      [&](const auto& key, const auto& value) { return load_meta(key, value, recovered); });
+  return load_family(database, database.families().meta, "meta", add_meta_record, recovered);
 }
 
 Result<RocksdbRecovered> load_recovered(const RocksdbDatabase& database) {
@@ -93,9 +73,8 @@ Result<RocksdbRecovered> load_recovered(const RocksdbDatabase& database) {
     });
   }
   if (!error) {
-    error = for_each_record(database, families.progress, [&](const auto& key, const auto& value) {
-      return load_progress(key, value, all.recovered);
-    });
+    error = load_family(database, families.progress, progress_family_name, add_progress_record,
+                        all.recovered);
   }
   if (!error) {
     error = for_each_record(database, families.deleted_queues,

@@ -81,21 +81,13 @@ class RocksdbBodyOwnersCollector final : public rocksdb::TablePropertiesCollecto
   std::map<std::pair<QueueId, Priority>, TableRun> runs_;
 };
 
-class RocksdbBodyOwnersCollectorFactory final : public rocksdb::TablePropertiesCollectorFactory {
+/// Makes the collectors of one family.
+template <typename Collector>
+class RocksdbCollectorFactory final : public rocksdb::TablePropertiesCollectorFactory {
  public:
   rocksdb::TablePropertiesCollector* CreateTablePropertiesCollector(
       rocksdb::TablePropertiesCollectorFactory::Context /*context*/) override {
-    return new RocksdbBodyOwnersCollector();  // RocksDB takes it over.
-  }
-
-  [[nodiscard]] const char* Name() const override { return table_rows_property; }
-};
-
-class RocksdbTableRowsCollectorFactory final : public rocksdb::TablePropertiesCollectorFactory {
- public:
-  rocksdb::TablePropertiesCollector* CreateTablePropertiesCollector(
-      rocksdb::TablePropertiesCollectorFactory::Context /*context*/) override {
-    return new RocksdbTableRowsCollector();  // RocksDB takes it over.
+    return new Collector();  // RocksDB takes it over.
   }
 
   [[nodiscard]] const char* Name() const override { return table_rows_property; }

@@ -74,11 +74,11 @@ rocksdb::ColumnFamilyOptions tool_family_options(const std::string& family) {
   if (family == messages_family_name) {
     options.sst_partitioner_factory = std::make_shared<RocksdbPartitionerFactory>();
     options.table_properties_collector_factories.push_back(
-        std::make_shared<RocksdbTableRowsCollectorFactory>());
+        std::make_shared<RocksdbCollectorFactory<RocksdbTableRowsCollector>>());
   }
   if (family == bodies_family_name) {
     options.table_properties_collector_factories.push_back(
-        std::make_shared<RocksdbBodyOwnersCollectorFactory>());
+        std::make_shared<RocksdbCollectorFactory<RocksdbBodyOwnersCollector>>());
   }
   return options;
 }

@@ -46,8 +46,8 @@ class Batch {
   virtual void put_progress(QueueId queue, const QueueProgress& progress) = 0;
 
   /// Transient rows of the sub-queue below this position are dead. Not persisted: it only lets the
-  /// store drop them. (The record of put_progress counts every position that was never stored as
-  /// settled, live transient messages too, so it must not be used for transient rows.)
+  /// store drop them. (It may be above the floor of put_progress, since unacked messages are held
+  /// in memory; and queues that are not durable have no such record.)
   virtual void note_transient_floor(QueueId queue, Priority priority, Position floor) = 0;
 
   /// The queue is gone: its progress record is removed and its id is remembered as deleted until

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "broker/base/assert.h"
+#include "broker/base/varint.h"
 
 namespace lepus::model {
 
@@ -17,29 +18,6 @@ constexpr std::uint8_t flag_priority = 4;
 
 /// Bytes that every stored header has: version, flags, length of the exchange, of the routing key.
 constexpr std::size_t fixed_header_bytes = 4;
-
-/// Seven bits a byte, the low ones first; the high bit says that more follow.
-char* put_varint(char* to, std::uint64_t number) {
-  for (; number >= 0x80; number >>= 7) {
-    *to++ = static_cast<char>(number | 0x80);
-  }
-  *to++ = static_cast<char>(number);
-  return to;
-}
-
-/// @return false when the bytes end too early or the number has more than 64 bits.
-bool take_varint(std::string_view& from, std::uint64_t& number) {
-  number = 0;
-  for (unsigned shift = 0; shift < 64 && !from.empty(); shift += 7) {
-    const auto byte = static_cast<std::uint8_t>(from.front());
-    from.remove_prefix(1);
-    number |= std::uint64_t{byte & 0x7fU} << shift;
-    if (byte < 0x80) {
-      return true;
-    }
-  }
-  return false;
-}
 
 }  // namespace
 

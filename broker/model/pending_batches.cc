@@ -11,6 +11,10 @@ namespace lepus::model {
 
 namespace {
 
+bool may_be_shared(const Message& message) {
+  return message.body().size() > limits::shared_body_bytes_min;
+}
+
 storage::MessageKey key_of(const PendingRow& row) {
   return {row.queue->record().id, row.place.priority, row.place.position};
 }
@@ -28,6 +32,7 @@ void PendingBatches::load(const storage::Recovered& recovered) {
 void PendingBatches::add(PendingRow&& row, std::int64_t now_ms) {
   const bool awaited = row.publisher.confirm_number != 0;
   pending_bytes_ += row.message->memory_bytes();
+  pending_large_rows_ += may_be_shared(*row.message) ? 1 : 0;
   const bool large = pending_bytes_ >= limits::pending_bytes_sealed_at_once;
   wants_commit_by(awaited || large ? now_ms : now_ms + limits::row_wait_ms_max);
   partitions_[row.queue->record().partition].rows.push_back(std::move(row));
@@ -62,7 +67,7 @@ PendingBatches::Owners PendingBatches::collect_owners() const {
   for (const Partition& partition : partitions_) {
     for (const PendingRow& row : partition.rows) {
       const Message& message = *row.message;
-      if (message.body().size() > limits::shared_body_bytes_min && row.queue->stores(message) &&
+      if (may_be_shared(message) && row.queue->stores(message) &&
           !row.queue->is_settled(row.place)) {
         owners[&message].push_back(key_of(row));
       }
@@ -152,9 +157,12 @@ void PendingBatches::seal(storage::Cut cut, std::function<void(storage::Outcome)
   LEPUS_ASSERT(in_flight_.empty() || cut.number != 0, "only for a cut a unit is not waited for");
   deadline_ms_ = INT64_MAX;
   pending_bytes_ = 0;
+  const bool has_shared_bodies = std::exchange(pending_large_rows_, 0) > 1;
   Unit unit{.rows = std::exchange(spare_rows_, {}), .waiters = std::exchange(waiters_, {})};
   unit.holds_groups = cut.number != 0 || !unit.waiters.empty();
-  owners_ = collect_owners();
+  if (has_shared_bodies) {
+    owners_ = collect_owners();
+  }
   std::vector<storage::NumberedBatch> batches;
   for (storage::LogId log = 0; log < partitions_.size(); ++log) {
     if (auto batch = seal_partition(partitions_[log], unit)) {

@@ -110,6 +110,7 @@ class PendingBatches {
   std::array<Partition, storage::partition_count> partitions_;
   std::int64_t deadline_ms_ = INT64_MAX;
   std::size_t pending_bytes_ = 0;
+  std::size_t pending_large_rows_ = 0;  // with bodies that may be shared
   std::vector<PublisherRef> waiters_;
   Owners owners_;  // while a unit is being sealed
   std::deque<Unit> in_flight_;

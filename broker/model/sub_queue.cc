@@ -240,10 +240,7 @@ void SubQueue::page_out() {
   if (!is_on_disk || read_in_flight_) {
     return;
   }
-  if (!paged_) {
-    paged_ = true;
-    tail_.clear();
-  }
+  paged_ = true;
   gap_begin_ = head_.front().position;
   gap_count_ += head_.size();
   for (const ReadyMessage& ready : head_) {

@@ -6,40 +6,14 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "broker/model/names.h"
-#include "management/application.h"
-#include "tests/management/fake_broker.h"
+#include "tests/management/application_fixture.h"
 
 namespace lepus::management {
 namespace {
 
 using nlohmann::json;
 
-class StoreApi : public ::testing::Test {
- protected:
-  Response request(Method method, std::string_view path, std::string body = {},
-                   std::string_view login = "guest:guest") {
-    auto task = application_.answer({.method = method,
-                                     .target = "/api/" + std::string{path},
-                                     .authorization = "Basic " + model::base64_encode(login),
-                                     .body = std::move(body)});
-    bool done = false;
-    task.start([&done] { done = true; });
-    executor_->run();
-    EXPECT_TRUE(done);
-    return done ? task.take() : Response{};
-  }
-
-  json get(std::string_view path) {
-    const Response response = request(Method::get, path);
-    EXPECT_EQ(response.status, 200) << response.body;
-    return json::parse(response.body);
-  }
-
-  FakeBroker broker_;
-  std::shared_ptr<QueuedExecutor> executor_ = std::make_shared<QueuedExecutor>();
-  Application application_{broker_, executor_};
-};
+class StoreApi : public ApplicationTest {};
 
 TEST_F(StoreApi, BackupIsAcceptedAndThenLookedAt) {
   EXPECT_EQ(get("lepus/backup"), json({{"state", "none"}}));

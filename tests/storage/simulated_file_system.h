@@ -196,6 +196,8 @@ class SimulatedFileSystem final : public rocksdb::FileSystem {
   [[nodiscard]] rocksdb::IOStatus read(const Handle& handle, std::uint64_t offset,
                                        std::size_t bytes, rocksdb::Slice* result, char* scratch);
   [[nodiscard]] rocksdb::IOStatus open(const std::string& path, Handle* handle);
+  template <typename File, typename Opened>
+  [[nodiscard]] rocksdb::IOStatus open_as(const std::string& path, std::unique_ptr<Opened>* result);
 
   void report_trouble() const;
 

@@ -50,6 +50,16 @@ class GroupsTest : public ::testing::Test {
     client_->publish(1, {.routing_key = queue}, body, {.delivery_mode = 2});
   }
 
+  /// A message in the queue, committed, and taken by a transaction that has not acked it yet.
+  void take_in_transaction(const std::string& queue, const std::string& body) {
+    publish(queue, body);
+    broker_->advance(1000);
+    client_->send(1, amqp::TxSelect{});
+    client_->send(1, amqp::BasicGet{.queue = queue});
+    ASSERT_NE(client_->answer().find("basic.get-ok"), std::string::npos);
+    broker_->store().hold();
+  }
+
   /// Commits so many units, one after the other. @return false: there were not so many.
   bool commit(int units) {
     broker_->run();
@@ -109,12 +119,7 @@ TEST_F(GroupsTest, ATransactionIsThereAsAWholeAfterACrashBehindAnyCommit) {
     boot();
     const std::string input = declare("input", 1);
     const std::string output = declare("output", 2);
-    publish(input, "i");
-    broker_->advance(1000);
-    client_->send(1, amqp::TxSelect{});
-    client_->send(1, amqp::BasicGet{.queue = input});
-    ASSERT_NE(client_->answer().find("basic.get-ok"), std::string::npos);
-    broker_->store().hold();
+    ASSERT_NO_FATAL_FAILURE(take_in_transaction(input, "i"));
     publish(output, "o");
     client_->send(1, amqp::BasicAck{.delivery_tag = {1}});
     client_->send(1, amqp::TxCommit{});
@@ -133,12 +138,7 @@ TEST_F(GroupsTest, ATransactionIsThereAsAWholeAfterACrashBehindAnyCommit) {
 TEST_F(GroupsTest, ATransactionOfAcksAloneIsAnsweredAfterItsCommit) {
   boot();
   const std::string input = declare("input", 1);
-  publish(input, "i");
-  broker_->advance(1000);
-  client_->send(1, amqp::TxSelect{});
-  client_->send(1, amqp::BasicGet{.queue = input});
-  ASSERT_NE(client_->answer().find("basic.get-ok"), std::string::npos);
-  broker_->store().hold();
+  ASSERT_NO_FATAL_FAILURE(take_in_transaction(input, "i"));
   client_->send(1, amqp::BasicAck{.delivery_tag = {1}});
   client_->send(1, amqp::TxCommit{});
   EXPECT_EQ(client_->answer(), "");

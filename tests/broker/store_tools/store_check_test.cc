@@ -23,18 +23,6 @@ class StoreCheck : public StoreFixture {
  protected:
   std::vector<std::string> problems() { return check_json()["problems"]; }
 
-  /// Commits a batch of partition 0 past everything that knows what belongs together.
-  void write(const std::function<void(storage::Batch&)>& fill) {
-    auto store = storage::open_rocksdb_store(path_, {});
-    ASSERT_TRUE(store) << store.error().text;
-    auto recovered = (*store)->take_recovered();
-    std::vector<storage::NumberedBatch> batches;
-    batches.push_back({0, recovered.last_numbers[0] + 1, (*store)->new_batch()});
-    fill(*batches[0].batch);
-    (*store)->append(std::move(batches), {});
-    (*store)->close(true);
-  }
-
   storage::QueueId id_of(const std::string& queue) {
     return open()->topology().find_queue("/", queue)->id;
   }

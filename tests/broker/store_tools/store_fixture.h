@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -17,6 +18,7 @@
 #include "broker/store_message_lines.h"
 #include "broker/store_writer.h"
 #include "management/definitions.h"
+#include "storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace lepus {
@@ -106,6 +108,18 @@ class StoreFixture : public ::testing::Test {
     }
     std::ranges::sort(found, {}, [](const auto& file) { return std::filesystem::file_size(file); });
     return found;
+  }
+
+  /// Commits a batch of partition 0 past everything that knows what belongs together.
+  void write(const std::function<void(storage::Batch&)>& fill) {
+    auto store = storage::open_rocksdb_store(path_, {});
+    ASSERT_TRUE(store) << store.error().text;
+    auto recovered = (*store)->take_recovered();
+    std::vector<storage::NumberedBatch> batches;
+    batches.push_back({0, recovered.last_numbers[0] + 1, (*store)->new_batch()});
+    fill(*batches[0].batch);
+    (*store)->append(std::move(batches), {});
+    (*store)->close(true);
   }
 
   static void flip_byte(const std::filesystem::path& file, std::streamoff offset) {

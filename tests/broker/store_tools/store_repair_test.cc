@@ -58,17 +58,6 @@ class StoreRepair : public StoreFixture {
     return ran;
   }
 
-  void write(const std::function<void(storage::Batch&)>& fill) {
-    auto store = storage::open_rocksdb_store(path_, {});
-    ASSERT_TRUE(store) << store.error().text;
-    auto recovered = (*store)->take_recovered();
-    std::vector<storage::NumberedBatch> batches;
-    batches.push_back({0, recovered.last_numbers[0] + 1, (*store)->new_batch()});
-    fill(*batches[0].batch);
-    (*store)->append(std::move(batches), {});
-    (*store)->close(true);
-  }
-
   /// The store as a kill leaves it, each message in a write of its own and nothing flushed.
   void publish_and_kill(const std::string& queue, int count) {
     auto writer = open();

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/store.h"
+
+namespace lepus::storage {
+
+/// Adds a meta record to what is recovered. @return what is wrong with it, if anything; then
+/// nothing was added.
+[[nodiscard]] std::optional<std::string> add_meta_record(std::string_view key,
+                                                         std::string_view value,
+                                                         Recovered& recovered);
+
+/// The same of a progress record.
+[[nodiscard]] std::optional<std::string> add_progress_record(std::string_view key,
+                                                             std::string_view value,
+                                                             Recovered& recovered);
+
+}  // namespace lepus::storage
