@@ -76,22 +76,33 @@ void PowerCutRun::check_sub_queue(QueueId queue, Priority priority,
 /// Whoever has rows is a queue or remembered as deleted: otherwise their space never comes back.
 void PowerCutRun::check_dead_rows() {
   const RocksdbDatabase& database = backend_->durable();
-  const auto iterate = [&](rocksdb::ColumnFamilyHandle* family) {
-    return std::unique_ptr<rocksdb::Iterator>(database.db().NewIterator({}, family));
-  };
+  const RocksdbFamilies& families = database.families();
   std::set<QueueId> known;
-  for (const auto family : {database.families().progress, database.families().deleted_queues}) {
-    const auto iterator = iterate(family);
+  std::set<QueueId> with_rows;
+  bool is_whole = true;
+  const auto visit = [&](rocksdb::ColumnFamilyHandle* family, const auto& collect) {
+    const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator({}, family));
     for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-      known.insert(QueueId{*decode_number(iterator->key().ToStringView())});
+      collect(iterator->key().ToStringView());
     }
+    is_whole = is_whole && iterator->status().ok();
+  };
+  for (rocksdb::ColumnFamilyHandle* const family : {families.progress, families.deleted_queues}) {
+    visit(family, [&](std::string_view key) { known.insert(QueueId{*decode_number(key)}); });
   }
-  const auto iterator = iterate(database.families().messages);
-  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-    const MessageKey key = *decode_message_key(iterator->key().ToStringView());
-    if (!known.contains(key.queue)) {
+  visit(families.messages,
+        [&](std::string_view key) { with_rows.insert(decode_message_key(key)->queue); });
+  if (!is_whole) {
+    // A fault that was armed before may come at one of these reads: then they show a part.
+    if (!has_trouble()) {
+      fail("the records can't be read although the disk works");
+    }
+    return;
+  }
+  for (const QueueId queue : with_rows) {
+    if (!known.contains(queue)) {
       fail(fmt::format("rows of queue {} are left, and nobody knows that it was deleted",
-                       value_of(key.queue)));
+                       value_of(queue)));
       return;
     }
   }
