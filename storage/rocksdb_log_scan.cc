@@ -10,9 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include <boost/crc.hpp>
 #include <boost/endian/conversion.hpp>
 #include <rocksdb/env.h>
+
+#include "storage/crc32c.h"
 
 namespace lepus::storage {
 
@@ -46,9 +47,7 @@ const unsigned char* bytes_at(std::string_view bytes, std::size_t offset) {
 }
 
 std::uint32_t masked_crc32c(std::string_view bytes) {
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
-  crc.process_bytes(bytes.data(), bytes.size());
-  const std::uint32_t sum = crc.checksum();
+  const std::uint32_t sum = extend_crc32c(0, bytes);
   return ((sum >> 15U) | (sum << 17U)) + 0xa282ead8U;
 }
 
