@@ -1,5 +1,5 @@
 // Runs seeds of the simulation: simulate [--seed N] [--count K] [--steps M] [--shards S]
-// [--verbose]
+// [--store memory|rocksdb] [--verbose]
 
 #include <cstdio>
 #include <cstdlib>
@@ -20,6 +20,12 @@ int main(int argument_count, char** arguments) {
     if (index + 1 == argument_count) {
       std::fprintf(stderr, "%s needs a number\n", arguments[index]);
       return EXIT_FAILURE;
+    }
+    if (option == "--store") {
+      options.store = std::string_view(arguments[++index]) == "rocksdb"
+                          ? lepus::simulation::StoreKind::rocksdb
+                          : lepus::simulation::StoreKind::memory;
+      continue;
     }
     const std::uint64_t value = std::strtoull(arguments[++index], nullptr, 10);
     if (option == "--seed") {

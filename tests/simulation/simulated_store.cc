@@ -1,6 +1,9 @@
 #include "tests/simulation/simulated_store.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "broker/base/assert.h"
 
 namespace lepus::simulation {
 
@@ -10,15 +13,14 @@ void SimulatedStore::append(std::vector<storage::NumberedBatch> batches,
     return;
   }
   Unit unit{{std::move(batches), std::move(done)}, observer_.moment()};
-  if (at_once_) {
-    make_durable(std::move(unit), true);
-    answer();
-    return;
-  }
-  if (fault_ == StoreFault::answers_early) {
-    durable_.push_back(std::move(unit.unit.done));
+  if (fault_ == StoreFault::answers_early && !at_once_) {
+    durable_.push_back(std::exchange(unit.unit.done, nullptr));
   }
   waiting_.push_back(std::move(unit));
+  if (at_once_) {
+    commit(1);
+    answer();
+  }
 }
 
 void SimulatedStore::read(storage::ReadRequest request, storage::RowVisitor visit,
@@ -29,22 +31,34 @@ void SimulatedStore::read(storage::ReadRequest request, storage::RowVisitor visi
 }
 
 void SimulatedStore::commit(std::size_t units) {
+  if (waiting_.empty() || units == 0) {
+    return;
+  }
+  std::vector<storage::AppendUnit> taken;
   for (; units > 0 && !waiting_.empty(); --units) {
     Unit unit = std::move(waiting_.front());
     waiting_.pop_front();
-    make_durable(std::move(unit), fault_ != StoreFault::answers_early);
+    for (const storage::NumberedBatch& numbered : unit.unit.batches) {
+      observer_.durable(disk_.content_of(*numbered.batch), unit.sealed_at);
+    }
+    break_batches(unit.unit);
+    if (unit.unit.done) {
+      durable_.push_back(std::exchange(unit.unit.done, nullptr));
+    }
+    taken.push_back(std::move(unit.unit));
   }
+  const storage::Outcome outcome = write(taken);
+  LEPUS_ASSERT(outcome == storage::Outcome::committed, "the disk works");
+  disk_.finish_jobs();
 }
 
-void SimulatedStore::make_durable(Unit unit, bool with_answer) {
-  for (const storage::NumberedBatch& numbered : unit.unit.batches) {
-    observer_.durable(static_cast<const storage::MemoryBatch&>(*numbered.batch), unit.sealed_at);
+storage::Outcome SimulatedStore::write(std::vector<storage::AppendUnit>& units) {
+  for (storage::AppendUnit& unit : units) {
+    for (storage::NumberedBatch& numbered : unit.batches) {
+      numbered.batch = disk_.for_backend(std::move(numbered.batch));
+    }
   }
-  break_batches(unit.unit);
-  static_cast<void>(backend_->commit({&unit.unit, 1}));
-  if (with_answer) {
-    durable_.push_back(std::move(unit.unit.done));
-  }
+  return disk_.backend().commit(units);
 }
 
 void SimulatedStore::break_batches(storage::AppendUnit& unit) {
@@ -52,7 +66,7 @@ void SimulatedStore::break_batches(storage::AppendUnit& unit) {
     return;
   }
   for (storage::NumberedBatch& numbered : unit.batches) {
-    const auto& batch = static_cast<const storage::MemoryBatch&>(*numbered.batch);
+    const auto& batch = disk_.content_of(*numbered.batch);
     const auto& rows = batch.messages();
     const bool has_durable_rows =
         std::any_of(rows.begin(), rows.end(), [](const auto& row) { return !row.transient; });
@@ -61,7 +75,7 @@ void SimulatedStore::break_batches(storage::AppendUnit& unit) {
     }
     if (fault_ == StoreFault::forgets_rows ? has_durable_rows && !has_forgotten_ : rows.empty()) {
       has_forgotten_ = true;
-      numbered.batch = backend_->new_batch();
+      numbered.batch = disk_.new_batch();
     }
   }
 }
@@ -76,11 +90,19 @@ void SimulatedStore::read_one(std::size_t index) {
   const auto place = reads_.begin() + static_cast<std::ptrdiff_t>(index);
   const Read read = std::move(*place);
   reads_.erase(place);
-  read.done(backend_->read(read.request, read.visit));
+  read.done(disk_.backend().read(read.request, read.visit));
 }
 
-void SimulatedStore::crash(std::size_t durable_units) {
+void SimulatedStore::crash(std::size_t durable_units, Random& random) {
   commit(durable_units);
+  if (!waiting_.empty() && disk_.power_off_soon(random)) {
+    std::vector<storage::AppendUnit> taken;
+    for (std::size_t units = random.between(1, waiting_.size()); units > 0; --units) {
+      taken.push_back(std::move(waiting_.front().unit));
+      waiting_.pop_front();
+    }
+    static_cast<void>(write(taken));
+  }
   crashed_ = true;
   waiting_.clear();
   durable_.clear();
@@ -90,7 +112,7 @@ void SimulatedStore::crash(std::size_t durable_units) {
 void SimulatedStore::close(bool everything_committed) {
   commit(waiting_.size());
   crashed_ = true;
-  backend_->close(everything_committed);
+  disk_.close(everything_committed);
 }
 
 }  // namespace lepus::simulation

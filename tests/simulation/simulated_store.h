@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "storage/memory_backend.h"
 #include "storage/memory_batch.h"
 #include "storage/store.h"
+#include "tests/simulation/simulated_disk.h"
 
 namespace lepus::simulation {
 
@@ -23,9 +23,9 @@ enum class StoreFault {
   answers_early,     ///< answers before anything is durable
 };
 
-/// A Store over a MemoryBackend without threads: what is appended or read waits until the scheduler
-/// lets it go on. A commit has two steps, being durable and being answered, and a crash may come
-/// between them.
+/// A Store over the backend of a simulated disk, without threads: what is appended or read waits
+/// until the scheduler lets it go on. A commit has two steps, being durable and being answered, and
+/// a crash may come between them.
 class SimulatedStore final : public storage::Store {
  public:
   /// Hears of each batch: when it is appended (which gives it a moment), and when it is durable.
@@ -34,9 +34,8 @@ class SimulatedStore final : public storage::Store {
     std::function<void(const storage::MemoryBatch&, std::uint64_t sealed_at)> durable;
   };
 
-  SimulatedStore(std::shared_ptr<storage::MemoryBackend> backend, Observer observer,
-                 StoreFault fault)
-      : backend_(std::move(backend)), observer_(std::move(observer)), fault_(fault) {}
+  SimulatedStore(SimulatedDisk& disk, Observer observer, StoreFault fault)
+      : disk_(disk), observer_(std::move(observer)), fault_(fault) {}
 
   /// While a broker starts it waits inside a call, so its appends are answered inside theirs.
   void answer_at_once(bool at_once) { at_once_ = at_once; }
@@ -53,18 +52,19 @@ class SimulatedStore final : public storage::Store {
   void answer();
   /// The read at that place among those that wait is done.
   void read_one(std::size_t index);
-  /// The first units become durable, the others are lost, and none is answered any more.
-  void crash(std::size_t durable_units);
+  /// The first units become durable, the others are lost, and none is answered any more. The power
+  /// may go while some of the others are written, which then are there, all of them, or not.
+  void crash(std::size_t durable_units, Random& random);
 
-  [[nodiscard]] storage::Recovered take_recovered() override { return backend_->take_recovered(); }
+  [[nodiscard]] storage::Recovered take_recovered() override {
+    return disk_.backend().take_recovered();
+  }
 
   void recovery_finished(std::span<const storage::QueueId> orphans) override {
-    backend_->recovery_finished(orphans);
+    disk_.recovery_finished(orphans);
   }
 
-  [[nodiscard]] std::unique_ptr<storage::Batch> new_batch() override {
-    return backend_->new_batch();
-  }
+  [[nodiscard]] std::unique_ptr<storage::Batch> new_batch() override { return disk_.new_batch(); }
 
   void append(std::vector<storage::NumberedBatch> batches,
               std::function<void(storage::Outcome)> done) override;
@@ -84,10 +84,10 @@ class SimulatedStore final : public storage::Store {
     std::function<void(storage::ReadOutcome)> done;
   };
 
-  void make_durable(Unit unit, bool with_answer);
+  [[nodiscard]] storage::Outcome write(std::vector<storage::AppendUnit>& units);
   void break_batches(storage::AppendUnit& unit);
 
-  std::shared_ptr<storage::MemoryBackend> backend_;
+  SimulatedDisk& disk_;
   Observer observer_;
   StoreFault fault_;
   bool at_once_ = false;

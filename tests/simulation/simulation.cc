@@ -24,14 +24,15 @@ void print_aborted_run(int) {
 
 /// How often what happens in this run; the seed's character.
 struct Weights {
-  explicit Weights(Random& random) {
+  Weights(Random& random, StoreKind store) {
     for (std::size_t* weight :
          {&act, &deliver, &read, &turn, &mail, &task, &commit, &answer, &store_read}) {
       // Now and then something is very slow.
       *weight = random.one_in(5) ? random.between(1, 3) : random.between(10, 30);
     }
     cut = random.below(3) * 2;
-    crash_every = random.one_in(2) ? 0 : random.between(300, 1500);
+    // Over the real store it is the starts that matter.
+    crash_every = random.one_in(store == StoreKind::memory ? 2 : 8) ? 0 : random.between(300, 1500);
   }
 
   std::size_t act = 0;
@@ -104,8 +105,8 @@ void step(World& world, const Weights& weights) {
   world.checker.check_suspicions();
 }
 
-void run_steps(World& world, std::size_t steps, RunResult& result) {
-  const Weights weights{world.random};
+void run_steps(World& world, std::size_t steps, StoreKind store, RunResult& result) {
+  const Weights weights(world.random, store);
   for (std::size_t count = 0; count < steps && world.checker.violation().empty(); ++count) {
     step(world, weights);
     if (weights.crash_every != 0 && world.random.one_in(weights.crash_every)) {
@@ -165,8 +166,9 @@ void finish(World& world, RunResult& result) {
 }  // namespace
 
 std::string command_line(const WorldOptions& options, std::size_t steps) {
-  return fmt::format("simulate --seed {} --shards {} --steps {} --verbose", options.seed,
-                     options.shards, steps);
+  return fmt::format("simulate --seed {} --shards {} --steps {}{} --verbose", options.seed,
+                     options.shards, steps,
+                     options.store == StoreKind::rocksdb ? " --store rocksdb" : "");
 }
 
 RunResult run_simulation(WorldOptions options, std::size_t steps) {
@@ -179,7 +181,7 @@ RunResult run_simulation(WorldOptions options, std::size_t steps) {
   const auto handler_before = std::signal(SIGABRT, print_aborted_run);
   RunResult result;
   auto world = std::make_unique<World>(options);
-  run_steps(*world, steps, result);
+  run_steps(*world, steps, options.store, result);
   finish(*world, result);
   result.violation = world->checker.violation();
   result.emissions = world->checker.emission_count();

@@ -7,6 +7,13 @@ namespace {
 
 constexpr std::size_t steps = 4000;
 
+// Under a sanitizer a start of the real store takes many times as long.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t real_store_seeds = 8;
+#else
+constexpr std::uint64_t real_store_seeds = 25;
+#endif
+
 class SimulationTest : public ::testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(SimulationTest, KeepsItsPromises) {
@@ -19,11 +26,26 @@ TEST_P(SimulationTest, KeepsItsPromises) {
 
 INSTANTIATE_TEST_SUITE_P(Shards, SimulationTest, ::testing::Values(1, 2, 3));
 
+/// Fewer, since each start opens a RocksDB; a crash is a power cut here.
+TEST(SimulationTest, KeepsItsPromisesOverTheRealStore) {
+  std::uint64_t crashes = 0;
+  for (std::uint64_t seed = 1; seed <= real_store_seeds; ++seed) {
+    const WorldOptions options{.seed = seed, .shards = 0, .store = StoreKind::rocksdb};
+    const RunResult result = run_simulation(options, steps);
+    EXPECT_EQ(result.violation, "") << command_line(options, steps);
+    crashes += result.crashes;
+  }
+  EXPECT_GT(crashes, real_store_seeds) << "starts are what this is for";
+}
+
 TEST(SimulationTest, TheSameSeedMakesTheSameRun) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-    const WorldOptions options{.seed = seed, .shards = 3};
-    EXPECT_EQ(run_simulation(options, steps).fingerprint,
-              run_simulation(options, steps).fingerprint);
+  for (const StoreKind store : {StoreKind::memory, StoreKind::rocksdb}) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      const WorldOptions options{.seed = seed, .shards = 3, .store = store};
+      EXPECT_EQ(run_simulation(options, steps).fingerprint,
+                run_simulation(options, steps).fingerprint)
+          << command_line(options, steps);
+    }
   }
 }
 
@@ -32,6 +54,7 @@ TEST(SimulationTest, TheSameSeedMakesTheSameRun) {
 struct MutationCase {
   Mutation mutation;
   const char* flagged;
+  StoreKind store = StoreKind::memory;
 };
 
 class CheckerTest : public ::testing::TestWithParam<MutationCase> {};
@@ -39,8 +62,9 @@ class CheckerTest : public ::testing::TestWithParam<MutationCase> {};
 TEST_P(CheckerTest, NoticesWhatIsDoneWrong) {
   std::string all;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-    const RunResult result =
-        run_simulation({.seed = seed, .shards = 2, .mutation = GetParam().mutation}, steps);
+    const RunResult result = run_simulation(
+        {.seed = seed, .shards = 2, .mutation = GetParam().mutation, .store = GetParam().store},
+        steps);
     if (result.violation.find(GetParam().flagged) != std::string::npos) {
       return;
     }
@@ -60,6 +84,17 @@ INSTANTIATE_TEST_SUITE_P(
                       MutationCase{Mutation::requeues_held, "still has it"},
                       MutationCase{Mutation::raises_prefetch, "its prefetch is"},
                       MutationCase{Mutation::cancels_first, "has left behind"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    MutationsOverTheRealStore, CheckerTest,
+    ::testing::Values(MutationCase{Mutation::store_forgets_rows, "was confirmed and is lost",
+                                   StoreKind::rocksdb},
+                      MutationCase{Mutation::store_forgets_progress, "came back after a restart",
+                                   StoreKind::rocksdb},
+                      MutationCase{Mutation::store_answers_early, "was confirmed and is lost",
+                                   StoreKind::rocksdb},
+                      MutationCase{Mutation::store_does_not_sync, "was confirmed and is lost",
+                                   StoreKind::rocksdb}));
 
 }  // namespace
 }  // namespace lepus::simulation

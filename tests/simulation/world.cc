@@ -21,6 +21,7 @@ StoreFault store_fault(Mutation mutation) {
     case Mutation::store_answers_early:
       return StoreFault::answers_early;
     case Mutation::none:
+    case Mutation::store_does_not_sync:
     case Mutation::swaps_publishes:
     case Mutation::loses_settles:
     case Mutation::clears_redelivered:
@@ -160,7 +161,9 @@ World::World(const WorldOptions& options)
       queues(choose_queues(random)),
       has_large_messages(random.one_in(4)),
       checker(traits_of(queues)),
-      options_(options) {
+      options_(options),
+      disk_(make_simulated_disk(options.store, options.seed,
+                                options.mutation != Mutation::store_does_not_sync)) {
   checker.closed_by_broker = [this](const model::ChannelRef& reference) {
     auto* connection =
         connections(model::shard_of(reference.connection)).find(reference.connection);
@@ -193,7 +196,7 @@ void World::print(const std::string& line) const {
 
 void World::boot() {
   store_ = std::make_unique<SimulatedStore>(
-      backend_,
+      *disk_,
       SimulatedStore::Observer{[this] { return checker.moment(); },
                                [this](const storage::MemoryBatch& batch, std::uint64_t sealed_at) {
                                  checker.batch_durable(batch, sealed_at);
@@ -249,10 +252,17 @@ void World::shut_down() {
 void World::crash() {
   const std::size_t durable = random.below(store_->waiting_units() + 1);
   trace("==== crash: {} of {} units are durable", durable, store_->waiting_units());
-  store_->crash(durable);
+  store_->crash(durable, random);
   shut_down();
   checker.broker_restarted(false);
-  backend_->reopen();
+  restart_disk();
+}
+
+void World::restart_disk() {
+  if (const auto error = disk_->restart(random)) {
+    checker.fail("the store does not start: " + *error);
+    return;
+  }
   boot();
 }
 
@@ -274,8 +284,7 @@ void World::restart_cleanly() {
   store_->close(true);
   shut_down();
   checker.broker_restarted(true);
-  backend_->reopen();
-  boot();
+  restart_disk();
 }
 
 // ---- steps
@@ -395,6 +404,7 @@ bool World::commit() {
   const std::size_t units = random.between(1, store_->waiting_units());
   trace("store: {} of {} units are durable", units, store_->waiting_units());
   store_->commit(units);
+  disk_->maintain(random);
   return true;
 }
 

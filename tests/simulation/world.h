@@ -16,10 +16,10 @@
 #include "broker/model/reply_consumers.h"
 #include "broker/model/shard.h"
 #include "broker/model/topology.h"
-#include "storage/memory_backend.h"
 #include "tests/simulation/checker.h"
 #include "tests/simulation/clients.h"
 #include "tests/simulation/random.h"
+#include "tests/simulation/simulated_disk.h"
 #include "tests/simulation/simulated_store.h"
 
 namespace lepus::simulation {
@@ -30,12 +30,13 @@ enum class Mutation {
   store_forgets_rows,
   store_forgets_progress,
   store_answers_early,
-  swaps_publishes,     ///< two publishes in a mailbox change places
-  loses_settles,       ///< settlements do not come out of mailboxes
-  clears_redelivered,  ///< on the way from the queue
-  requeues_held,       ///< gives messages back that a consumer still has
-  raises_prefetch,     ///< asks for one more than the client wants
-  cancels_first,       ///< consumers end before what they have comes back
+  store_does_not_sync,  ///< only over the real store
+  swaps_publishes,      ///< two publishes in a mailbox change places
+  loses_settles,        ///< settlements do not come out of mailboxes
+  clears_redelivered,   ///< on the way from the queue
+  requeues_held,        ///< gives messages back that a consumer still has
+  raises_prefetch,      ///< asks for one more than the client wants
+  cancels_first,        ///< consumers end before what they have comes back
 };
 
 class ManualClock final : public Clock {
@@ -51,6 +52,7 @@ struct WorldOptions {
   std::uint64_t seed = 1;
   std::uint32_t shards = 1;
   Mutation mutation = Mutation::none;
+  StoreKind store = StoreKind::memory;
   bool verbose = false;
 };
 
@@ -155,6 +157,7 @@ class World final : public model::TopologyListener {
   };
 
   void boot();
+  void restart_disk();
   void shut_down();
   void end_turn(OneShard& shard);
   void carry(model::ShardIndex from, model::ShardIndex to, std::size_t count);
@@ -171,7 +174,7 @@ class World final : public model::TopologyListener {
   void print(const std::string& line) const;
 
   const WorldOptions options_;
-  std::shared_ptr<storage::MemoryBackend> backend_ = std::make_shared<storage::MemoryBackend>();
+  std::unique_ptr<SimulatedDisk> disk_;
   std::unique_ptr<SimulatedStore> store_;
   std::unique_ptr<storage::CutGate> cut_gate_;
   std::unique_ptr<model::Topology> topology_;
