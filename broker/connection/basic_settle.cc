@@ -173,6 +173,7 @@ void Channel::leave_queues() {
     drop_outstanding(delivery.source, 1);
   }
   for (Leaving& each : leaving) {
+    each.queue.request = connection_.expect_departure(reference());
     host().shard().send_to_owner(each.owner, std::move(each.queue));
   }
 }

@@ -152,9 +152,8 @@ void Channel::handle_channel_open(const amqp::ChannelOpen&) {
 }
 
 void Channel::handle_channel_close(const amqp::ChannelClose&) {
-  release();
-  send(amqp::ChannelCloseOk{});
   finished_ = true;
+  connection_.release_and_send(*this, frame_of(amqp::ChannelCloseOk{}));
 }
 
 void Channel::handle_channel_flow(const amqp::ChannelFlow& method) {
@@ -185,12 +184,12 @@ void Channel::fail(amqp::ReplyCode code, std::string_view text, amqp::MethodId m
     return;
   }
   const std::string reply_text = amqp::reply_text(code, text);
-  release();
-  send(amqp::ChannelClose{.reply_code = amqp::to_number(code),
-                          .reply_text = reply_text,
-                          .failing_class_id = method.class_id,
-                          .failing_method_id = method.method_id});
   closing_ = true;
+  connection_.release_and_send(*this,
+                               frame_of(amqp::ChannelClose{.reply_code = amqp::to_number(code),
+                                                           .reply_text = reply_text,
+                                                           .failing_class_id = method.class_id,
+                                                           .failing_method_id = method.method_id}));
 }
 
 void Channel::release() {
@@ -259,6 +258,7 @@ void Channel::done(PendingMethod& pending, model::Done&& answer) {
     case PendingMethod::Kind::consume:
     case PendingMethod::Kind::get:
     case PendingMethod::Kind::commit:
+    case PendingMethod::Kind::departure:
       LEPUS_ASSERT(false, "these are not answered by Done");
   }
 }
@@ -290,6 +290,7 @@ void Channel::counted(PendingMethod& pending, model::Counted&& answer) {
     case PendingMethod::Kind::cancel:
     case PendingMethod::Kind::get:
     case PendingMethod::Kind::commit:
+    case PendingMethod::Kind::departure:
       LEPUS_ASSERT(false, "these are not answered by Counted");
   }
 }

@@ -111,6 +111,9 @@ class Channel {
   void handle_access_request(const amqp::AccessRequest& method);
   void refuse_unknown_method(std::string_view payload);
 
+  template <typename Method>
+  [[nodiscard]] std::string frame_of(const Method& method) const;
+
   /// Closes the channel, or for a hard code the connection, on account of the method being handled.
   void fail(amqp::ReplyCode code, std::string_view text);
 
@@ -277,9 +280,14 @@ void Channel::send_when_committed(model::TopologyTicket ticket, bool no_wait,
   if (no_wait) {
     return;
   }
+  reply_when_committed(ticket, frame_of(method));
+}
+
+template <typename Method>
+std::string Channel::frame_of(const Method& method) const {
   std::string frame;
   amqp::append_method_frame(frame, amqp::ChannelNumber{number_}, method);
-  reply_when_committed(ticket, std::move(frame));
+  return frame;
 }
 
 }  // namespace lepus::connection

@@ -69,8 +69,7 @@ class Connection {
     running,
     refusing,        ///< nothing more is read; the socket is closed at the deadline without a frame
     closing,         ///< connection.close was sent, only close-ok counts
-    client_closing,  ///< connection.close has come, close-ok follows when the exclusive queues are
-                     ///< gone
+    client_closing,  ///< connection.close has come, close-ok follows the departures
     closed,  ///< nothing more is read or answered; the socket goes when the output is written
   };
 
@@ -141,9 +140,16 @@ class Connection {
 
   [[nodiscard]] TransportSession* transport() const { return transport_; }
 
-  /// Answers to the deletion of exclusive queues come with channel 0 and this serial.
-  static constexpr std::uint64_t exclusive_delete_serial = UINT64_MAX;
-  void exclusive_queue_deleted();
+  // ---- departures: queues that a closed channel has left, and exclusive queues of a closed
+  // connection. Who reads that it was closed finds the auto-delete and exclusive queues gone.
+
+  /// The answers' serial.
+  static constexpr std::uint64_t departure_serial = UINT64_MAX;
+  /// @return what the queue's owner is to answer.
+  model::RequestId expect_departure(const model::ChannelRef& channel);
+  void departed();
+  /// The frame follows the channel's departures; until then nothing is read.
+  void release_and_send(Channel& channel, std::string frame);
 
   // ---- for channels and the handshake
 
@@ -258,8 +264,7 @@ class Connection {
   void refuse_silently();
   void send_close(const amqp::ProtocolError& error);
   void close_channels();
-  /// @return how many answers are to be waited for.
-  std::size_t delete_exclusive_queues(bool with_answers);
+  void delete_exclusive_queues();
   void schedule_deadline(std::int64_t after_ms);
   void start_heartbeats();
   void check_heartbeats(std::int64_t now_ms);
@@ -296,6 +301,7 @@ class Connection {
   std::string client_properties_;  ///< an encoded table
   std::unique_ptr<model::Access> access_;
 
+  std::size_t departures_expected_ = 0;
   boost::unordered_flat_map<std::uint16_t, std::unique_ptr<Channel>> channels_;
   Channel* last_channel_ = nullptr;  ///< found last
   std::uint32_t last_channel_serial_ = 0;
@@ -304,7 +310,6 @@ class Connection {
 
   std::optional<PendingMethod> pending_;
   std::uint64_t next_serial_ = 1;
-  std::size_t exclusive_deletes_waiting_ = 0;
 
   std::uint64_t incomplete_bodies_bytes_ = 0;
   std::uint64_t published_to_ = 0;  ///< owners as bits

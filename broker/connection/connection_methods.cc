@@ -126,7 +126,7 @@ void Connection::fail(amqp::ProtocolError error) {
 void Connection::send_close(const amqp::ProtocolError& error) {
   const std::string text = error.text();
   close_channels();
-  delete_exclusive_queues(false);
+  delete_exclusive_queues();
   send(0, amqp::ConnectionClose{.reply_code = amqp::to_number(error.code),
                                 .reply_text = text,
                                 .failing_class_id = error.method.class_id,
@@ -184,18 +184,43 @@ void Connection::handle_closing(const amqp::Frame& frame) {
 
 void Connection::handle_close() {
   state_ = State::client_closing;
+  ++departures_expected_;  // Answers may come before the calls return.
   close_channels();
-  exclusive_deletes_waiting_ = delete_exclusive_queues(true);
-  if (exclusive_deletes_waiting_ == 0) {
+  delete_exclusive_queues();
+  departed();
+}
+
+model::RequestId Connection::expect_departure(const model::ChannelRef& channel) {
+  ++departures_expected_;
+  return {channel, departure_serial};
+}
+
+void Connection::departed() {
+  LEPUS_ASSERT(departures_expected_ > 0, "each is answered once");
+  if (--departures_expected_ > 0) {
+    return;
+  }
+  if (state_ == State::client_closing) {
     finish_client_close();
+  } else if (pending_ && pending_->kind == PendingMethod::Kind::departure) {
+    send_frame(pending_->reply);
+    finish_pending();
   }
 }
 
-void Connection::exclusive_queue_deleted() {
-  if (exclusive_deletes_waiting_ != 0 && --exclusive_deletes_waiting_ == 0 &&
-      state_ == State::client_closing) {
-    finish_client_close();
+void Connection::release_and_send(Channel& channel, std::string frame) {
+  ++departures_expected_;  // Answers may come before the call returns.
+  channel.release();
+  if (pending_) {
+    send_frame(frame);  // An error beside another channel's method.
+  } else {
+    PendingMethod waiting;
+    waiting.kind = PendingMethod::Kind::departure;
+    waiting.channel = channel.number();
+    waiting.reply = std::move(frame);
+    wait(std::move(waiting));
   }
+  departed();
 }
 
 void Connection::finish_client_close() {
@@ -211,30 +236,25 @@ void Connection::close_channels() {
   }
 }
 
-std::size_t Connection::delete_exclusive_queues(bool with_answers) {
+void Connection::delete_exclusive_queues() {
   std::vector<std::shared_ptr<model::QueueRecord>> queues = std::move(exclusive_queues_);
   exclusive_queues_.clear();
   std::erase_if(queues, [](const auto& queue) { return queue->deleted.load(); });
-  // Answers may come before the call returns, so all of them are counted first.
-  exclusive_deletes_waiting_ = queues.size() + 1;
   for (const auto& queue : queues) {
-    model::DeleteQueue request{.queue = queue};
-    if (with_answers) {
-      request.request = {{id_, 0}, exclusive_delete_serial};
-    }
-    host_.shard().send_to_owner(queue->owner, std::move(request));
+    model::DeleteQueue deletion{.queue = queue};
+    deletion.request = expect_departure({id_, 0});
+    host_.shard().send_to_owner(queue->owner, std::move(deletion));
   }
-  return --exclusive_deletes_waiting_;
 }
 
 void Connection::on_socket_closed() {
   if (gone_) {
     return;
   }
-  close_channels();
-  delete_exclusive_queues(false);
   gone_ = true;
   state_ = State::closed;
+  close_channels();
+  delete_exclusive_queues();
   kept_ = {};
   output_.clear();
   report_drained();

@@ -22,7 +22,8 @@ struct PendingMethod {
     consume,
     cancel,
     get,
-    commit,  ///< tx.commit: until every queue has answered for the publishes
+    commit,     ///< tx.commit: until every queue has answered for the publishes
+    departure,  ///< `reply` is sent when no queue's owner has to answer for a departure any more
   };
 
   Kind kind = Kind::reply;

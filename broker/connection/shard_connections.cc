@@ -222,7 +222,17 @@ void ShardConnections::started(model::Started&& answer) {
   }
 }
 
+void ShardConnections::departed(const model::RequestId& request) {
+  if (Connection* connection = find(request.channel.connection)) {
+    connection->departed();
+  }
+}
+
 void ShardConnections::done(model::Done&& answer) {
+  if (answer.request.serial == Connection::departure_serial) {
+    departed(answer.request);
+    return;
+  }
   Channel* channel = nullptr;
   if (PendingMethod* pending = find_pending(answer.request, channel)) {
     channel->done(*pending, std::move(answer));
@@ -230,10 +240,8 @@ void ShardConnections::done(model::Done&& answer) {
 }
 
 void ShardConnections::counted(model::Counted&& answer) {
-  if (answer.request.serial == Connection::exclusive_delete_serial) {
-    if (Connection* connection = find(answer.request.channel.connection)) {
-      connection->exclusive_queue_deleted();
-    }
+  if (answer.request.serial == Connection::departure_serial) {
+    departed(answer.request);
     return;
   }
   Channel* channel = nullptr;

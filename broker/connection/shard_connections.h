@@ -171,6 +171,7 @@ class ShardConnections final : public model::ConnectionHost {
   };
 
   [[nodiscard]] Channel* find_channel(const model::ChannelRef& channel);
+  void departed(const model::RequestId& request);
   [[nodiscard]] PendingMethod* find_pending(const model::RequestId& request, Channel*& channel);
   void give_back_undeliverable();
 

@@ -99,7 +99,7 @@ struct CommitGroups {
 
 /// The channel is gone: its consumers of the queue end, and all that they or its basic.gets have of
 /// it goes back, in one step, so that nobody gets a later message before. Also what is still on its
-/// way to the channel.
+/// way to the channel. Answered by Done; an auto-delete queue without consumers has ended then.
 struct LeaveQueue {
   struct Holder {
     ConsumerId consumer = ConsumerId::none;
@@ -111,6 +111,7 @@ struct LeaveQueue {
 
   QueueId queue{};
   std::vector<Holder> holders;
+  RequestId request;
 };
 
 /// queue.purge. Answered by Counted.

@@ -200,6 +200,7 @@ void Shard::handle(LeaveQueue&& leaving) {
   if (Queue* queue = queues_->find(leaving.queue)) {
     queue->leave(leaving.holders);
   }
+  answer(Done{leaving.request});
 }
 
 void Shard::handle(PurgeQueue&& purge) {

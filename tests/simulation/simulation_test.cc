@@ -61,7 +61,7 @@ class CheckerTest : public ::testing::TestWithParam<MutationCase> {};
 
 TEST_P(CheckerTest, NoticesWhatIsDoneWrong) {
   std::string all;
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     const RunResult result = run_simulation(
         {.seed = seed, .shards = 2, .mutation = GetParam().mutation, .store = GetParam().store},
         steps);

@@ -9,6 +9,7 @@
 namespace lepus::connection {
 namespace {
 
+using ::testing::AllOf;
 using testing::BrokerInTest;
 using ::testing::HasSubstr;
 using testing::TestClient;
@@ -66,6 +67,53 @@ class ConsumeTest : public ::testing::TestWithParam<std::uint32_t> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Shards, ConsumeTest, ::testing::Values(1U, 2U, 3U));
+
+/// A queue on the last shard that ends with its last consumer; and whether it is still there when
+/// the client reads what follows its channel's or connection's end.
+class DepartureTest : public ConsumeTest {
+ protected:
+  DepartureTest() {
+    for (int number = 0; passing_.empty(); ++number) {
+      const std::string name = "a" + std::to_string(number);
+      client_.send(1, amqp::QueueDeclare{.queue = name, .auto_delete = true});
+      client_.answer();
+      if (broker_.topology().find_queue("/", name)->owner == GetParam() - 1) {
+        passing_ = name;
+      }
+    }
+    client_.send(1, amqp::BasicConsume{.queue = passing_});
+    client_.answer();
+    client_.on_frame = [this](const amqp::Frame&) {
+      was_there_ = was_there_ || broker_.topology().find_queue("/", passing_) != nullptr;
+    };
+  }
+
+  std::string passing_;
+  bool was_there_ = false;
+};
+
+INSTANTIATE_TEST_SUITE_P(Shards, DepartureTest, ::testing::Values(1U, 2U, 3U));
+
+TEST_P(DepartureTest, AutoDeleteQueuesAreGoneWhenTheChannelsCloseIsAnswered) {
+  client_.send(1, amqp::ChannelClose{.reply_code = 200});
+  client_.send(1, amqp::ChannelOpen{});
+  EXPECT_EQ(client_.answer(), "1 channel.close-ok\n1 channel.open-ok reserved-1=\"\"\n");
+  EXPECT_FALSE(was_there_);
+}
+
+TEST_P(DepartureTest, AutoDeleteQueuesAreGoneWhenTheConnectionsCloseIsAnswered) {
+  client_.send(0, amqp::ConnectionClose{.reply_code = 200});
+  EXPECT_EQ(client_.answer(), "0 connection.close-ok\n");
+  EXPECT_FALSE(was_there_);
+}
+
+TEST_P(DepartureTest, AutoDeleteQueuesAreGoneWhenAnErrorClosesTheChannel) {
+  client_.send(1, amqp::BasicAck{.delivery_tag = 7});
+  client_.send(1, amqp::ChannelCloseOk{});
+  client_.send(1, amqp::ChannelOpen{});
+  EXPECT_THAT(client_.answer(), AllOf(HasSubstr("406"), HasSubstr("1 channel.open-ok")));
+  EXPECT_FALSE(was_there_);
+}
 
 TEST_P(ConsumeTest, AChannelHasNoMoreConsumersThanItMay) {
   broker_.settings().consumer_max_per_channel = 1;
