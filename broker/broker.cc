@@ -286,6 +286,7 @@ Result<void> Broker::open_listener(const Listener& wanted, bool is_tls) {
     options.make_stream = [context = *context](int socket) { return context->make_stream(socket); };
   }
   std::vector<transport::ShardThread*> shards;
+  shards.reserve(shards_.size());
   for (const auto& shard : shards_) {
     shards.push_back(shard.get());
   }
@@ -427,6 +428,7 @@ bool Broker::on_all_shards(const std::function<void(transport::ShardThread&)>& t
                            std::chrono::milliseconds limit) {
   const Moment deadline = std::chrono::steady_clock::now() + limit;
   std::vector<std::future<void>> done;
+  done.reserve(shards_.size());
   for (const auto& shard : shards_) {
     done.push_back(shard->run([shard = shard.get(), task] { task(*shard); }));
   }

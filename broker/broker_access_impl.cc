@@ -187,7 +187,7 @@ storage::StoreStatistics BrokerAccessImpl::store_statistics() const {
   return environment_.store->statistics();
 }
 
-Result<void> BrokerAccessImpl::start_backup(std::string path) {
+Result<void> BrokerAccessImpl::start_backup(const std::string& path) {
   using State = model::BackupStatus::State;
   {
     const std::lock_guard lock{backup_->mutex};
@@ -273,7 +273,9 @@ void BrokerAccessImpl::collect_rows(Answer<std::vector<Row>> answer) {
   };
   for (transport::ShardThread* shard : environment_.shards) {
     shard->post([shard, gathering, append] {
-      WalkTask{shard, append, gathering, {}, connection::ConnectionWalk{shard->connections()}}
+      using Part = std::vector<Row>;
+      WalkTask<decltype(append), Part>{
+          shard, append, gathering, {}, connection::ConnectionWalk{shard->connections()}}
           .run();
     });
   }
@@ -345,8 +347,9 @@ void BrokerAccessImpl::total_counters(Answer<model::MessageCounters> answer) {
   };
   for (transport::ShardThread* shard : environment_.shards) {
     shard->post([shard, gathering, add] {
-      WalkTask{shard, add, gathering, Parts{shard->connections().closed_counters()},
-               connection::ConnectionWalk{shard->connections()}}
+      WalkTask<decltype(add), Parts>{shard, add, gathering,
+                                     Parts{shard->connections().closed_counters()},
+                                     connection::ConnectionWalk{shard->connections()}}
           .run();
     });
   }

@@ -65,7 +65,7 @@ class BrokerAccessImpl final : public model::BrokerAccess {
                         Answer<std::vector<model::ConsumerRow>> answer) override;
   void total_counters(Answer<model::MessageCounters> answer) override;
   [[nodiscard]] storage::StoreStatistics store_statistics() const override;
-  Result<void> start_backup(std::string path) override;
+  Result<void> start_backup(const std::string& path) override;
   [[nodiscard]] model::BackupStatus backup_status() const override;
   void close_connection(model::ConnectionId connection, std::string text) override;
   void drop_queues(std::vector<std::shared_ptr<model::QueueRecord>> queues) override;

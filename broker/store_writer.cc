@@ -128,6 +128,7 @@ Result<void> StoreWriter::commit() {
     }
   }
   std::vector<storage::NumberedBatch> batches;
+  batches.reserve(batches_.size());
   for (auto& [log, batch] : batches_) {
     batches.push_back({log, ++last_numbers_[log], std::move(batch)});
   }

@@ -48,7 +48,10 @@ class [[nodiscard]] BrokerCall {
     });
   }
 
-  T await_resume() { return std::move(*state_->value); }
+  T await_resume() {
+    // It is resumed by the answer.
+    return std::move(*state_->value);  // NOLINT(bugprone-unchecked-optional-access)
+  }
 
  private:
   struct State {

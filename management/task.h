@@ -18,10 +18,10 @@ namespace lepus::management {
 template <typename T>
 class [[nodiscard]] Task {
  public:
-  class promise_type;
+  class promise_type;  // NOLINT(readability-identifier-naming): the language's name
   using Handle = std::coroutine_handle<promise_type>;
 
-  class promise_type {
+  class promise_type {  // NOLINT(readability-identifier-naming)
    public:
     Task get_return_object() { return Task{Handle::from_promise(*this)}; }
 
@@ -81,7 +81,7 @@ class [[nodiscard]] Task {
 
   /// Runs it up to where it first waits. `done` is called when it has ended, perhaps before start()
   /// returns; it must not destroy the Task.
-  void start(std::function<void()> done) {
+  void start(std::function<void()> done) {  // NOLINT(performance-unnecessary-value-param): moved
     handle_.promise().done_ = std::move(done);
     handle_.resume();
   }

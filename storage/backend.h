@@ -58,7 +58,7 @@ class Backend {
 
   /// Called on any thread when needs_resume() has become true outside the committer's calls. Null:
   /// nobody is.
-  virtual void set_waker(std::function<void()> /*waker*/) {}
+  virtual void set_waker(const std::function<void()>& /*waker*/) {}
 
   /// See Store::health.
   [[nodiscard]] virtual StoreHealth health() const { return {}; }

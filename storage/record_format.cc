@@ -212,7 +212,11 @@ std::optional<BodyValue> decode_body_value(std::string_view bytes) {
   BodyValue value;
   value.other_owners.reserve(owners - 1);
   for (std::uint64_t i = 1; i < owners; ++i) {
-    value.other_owners.push_back(*decode_message_key(bytes.substr(0, message_key_bytes)));
+    const auto owner = decode_message_key(bytes.substr(0, message_key_bytes));
+    if (!owner) {
+      return std::nullopt;
+    }
+    value.other_owners.push_back(*owner);
     bytes.remove_prefix(message_key_bytes);
   }
   value.body = bytes;

@@ -272,7 +272,7 @@ rocksdb::Status RocksdbBackend::write(rocksdb::WriteBatch* batch) {
   rocksdb::WriteOptions options;
   options.sync = options_.sync_writes;
   const auto begin = StatisticsCounters::Clock::now();
-  const rocksdb::Status status = durable_->db().Write(options, batch);
+  rocksdb::Status status = durable_->db().Write(options, batch);
   if (status.ok()) {
     counters_->count_commit(parts_.size(), batch->Count(), batch->GetDataSize(),
                             StatisticsCounters::Clock::now() - begin);

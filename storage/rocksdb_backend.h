@@ -46,7 +46,7 @@ class RocksdbBackend final : public Backend {
   [[nodiscard]] bool can_commit() const override;
   [[nodiscard]] bool needs_resume() const override;
   void resume() override;
-  void set_waker(std::function<void()> waker) override;
+  void set_waker(const std::function<void()>& waker) override;
   [[nodiscard]] ReadOutcome read(const ReadRequest& request, const RowVisitor& visit) override;
   [[nodiscard]] StoreStatistics statistics() const override;
   [[nodiscard]] Result<void> backup(const std::filesystem::path& to) override;

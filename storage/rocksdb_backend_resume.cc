@@ -26,8 +26,8 @@ bool RocksdbBackend::needs_resume() const {
   return !can_commit() || transient_failed_ || !reserve_.is_held();
 }
 
-void RocksdbBackend::set_waker(std::function<void()> waker) {
-  durable_errors_->set_waker(std::move(waker));
+void RocksdbBackend::set_waker(const std::function<void()>& waker) {
+  durable_errors_->set_waker(waker);
 }
 
 void RocksdbBackend::resume() {

@@ -275,7 +275,7 @@ rocksdb::Status RocksdbDatabase::reopen() {
 
 rocksdb::Status RocksdbDatabase::open() {
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
+  rocksdb::Status status =
       rocksdb::DB::Open(options_, path_.string(), descriptors_, &handles_, &db);
   db_.reset(db);
   families_ = in_order(handles_);

@@ -46,8 +46,8 @@ Result<void> RocksdbOpenStore::visit(std::string_view family_name, std::string_v
   options.fill_cache = false;
   options.readahead_size = std::size_t{1} << 20;
   const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(options, handle));
-  for (iterator->Seek(prefix); iterator->Valid() && iterator->key().ToStringView().starts_with(prefix);
-       iterator->Next()) {
+  for (iterator->Seek(prefix);
+       iterator->Valid() && iterator->key().ToStringView().starts_with(prefix); iterator->Next()) {
     visitor(iterator->key().ToStringView(), iterator->value().ToStringView());
   }
   if (!iterator->status().ok()) {

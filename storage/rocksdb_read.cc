@@ -102,14 +102,15 @@ class PayloadReader {
       status_ = rocksdb::Status::Corruption("a message row that is none");
       return std::nullopt;
     }
-    return row->body_key ? with_body(key, *row) : row->payload;
+    return row->body_key ? with_body(key, *row->body_key, row->payload) : row->payload;
   }
 
   [[nodiscard]] const rocksdb::Status& status() const { return status_; }
 
  private:
-  std::optional<std::string_view> with_body(const MessageKey& key, const RowValue& row) {
-    const MessageKeyBytes body_key = encode_message_key(*row.body_key);
+  std::optional<std::string_view> with_body(const MessageKey& key, const MessageKey& owner,
+                                            std::string_view head) {
+    const MessageKeyBytes body_key = encode_message_key(owner);
     const rocksdb::Status found = durable_.db().Get(
         {}, durable_.families().bodies, rocksdb::Slice(body_key.data(), body_key.size()), &stored_);
     if (found.IsNotFound() && is_settled(key)) {
@@ -122,7 +123,7 @@ class PayloadReader {
                     : found;
       return std::nullopt;
     }
-    joined_.assign(row.payload);
+    joined_.assign(head);
     joined_.append(body->body);
     return joined_;
   }

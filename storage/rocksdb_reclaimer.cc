@@ -52,7 +52,7 @@ rocksdb::Status RocksdbTableReclaimer::load_new_tables(
       }
       const rocksdb::Range range(file.smallestkey, file.largestkey);
       rocksdb::TablePropertiesCollection properties;
-      const rocksdb::Status status =
+      rocksdb::Status status =
           database_.db().GetPropertiesOfTablesInRange(family_, &range, 1, &properties);
       if (!status.ok()) {
         return status;
@@ -116,7 +116,7 @@ rocksdb::Status RocksdbTableReclaimer::rewrite(const Candidate& candidate) {
   tables_.erase(candidate.number);
   rocksdb::ColumnFamilyMetaData metadata;
   database_.db().GetColumnFamilyMetaData(family_, &metadata);
-  const rocksdb::Status loaded = load_new_tables(metadata);
+  rocksdb::Status loaded = load_new_tables(metadata);
   for (const std::string& output : outputs) {
     auto table = tables_.find(file_number_of(output));
     if (table != tables_.end()) {

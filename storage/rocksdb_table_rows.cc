@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "broker/base/assert.h"
 #include "storage/record_format.h"
 
 namespace lepus::storage {
@@ -24,7 +25,8 @@ void join(TableRun& run, const TableRun& next) {
 }
 
 std::uint64_t number_at(std::string_view& bytes) {
-  const std::uint64_t number = *decode_number(bytes.substr(0, sizeof(std::uint64_t)));
+  // Its caller knows that there are as many bytes.
+  const std::uint64_t number = decode_number(bytes.substr(0, sizeof(std::uint64_t))).value_or(0);
   bytes.remove_prefix(sizeof(std::uint64_t));
   return number;
 }
@@ -174,6 +176,7 @@ void RocksdbTableRowsCollector::join_pairs() {
     rows += joined.rows;
     runs_[kept] = joined;
   }
+  LEPUS_ASSERT(kept > 0, "there are many runs when they are joined");
   runs_.resize(kept);
   // What follows is likely to be like what came, so that joining again and again does not favour
   // the end.

@@ -150,7 +150,7 @@ class BrokerAccess {
 
   /// Begins to make a data directory at this absolute path of everything that is committed by now.
   /// Fails if a backup is under way already, or can't be made of this store.
-  virtual Result<void> start_backup(std::string /*path*/) {
+  virtual Result<void> start_backup(const std::string& /*path*/) {
     return fail("this broker's store can't be backed up");
   }
 

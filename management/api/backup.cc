@@ -44,11 +44,11 @@ Response get_backup(const Context& context) {
 Response post_backup(const Context& context) {
   BodyReader body{context.request.body};
   body.require({"path"});
-  std::string path = body.text("path");
+  const std::string path = body.text("path");
   if (body.error()) {
     return *body.error();
   }
-  if (const auto started = context.broker.access().start_backup(std::move(path)); !started) {
+  if (const auto started = context.broker.access().start_backup(path); !started) {
     return bad_request(started.error().text);
   }
   constexpr int accepted = 202;

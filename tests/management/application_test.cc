@@ -246,7 +246,7 @@ TEST_F(ApplicationTest, AnExpressionThatTakesTooLongIsGivenUp) {
     broker_.declare_queue(name);
   }
   EXPECT_EQ(get("queues?page=1&name=o&use_regex=true")["filtered_count"], 2);
-  broker_.clock_.step_ms = 300;
+  broker_.fixed_clock.step_ms = 300;
   expect_error(request(Method::get, "queues?page=1&name=o&use_regex=true"), 400, "bad_request",
                "the expression takes too long to match");
 }
@@ -284,7 +284,7 @@ TEST_F(ApplicationTest, HealthIsToldOfThisNodeOnly) {
 TEST_F(ApplicationTest, CertificatesAreLookedAtBeforeTheyExpire) {
   const char* const within_a_month = "health/checks/certificate-expiration/1/months";
   EXPECT_EQ(get(within_a_month), json::parse(R"({"status":"ok"})"));
-  broker_.clock_.now_ms = 1'700'000'000'000;
+  broker_.fixed_clock.now_ms = 1'700'000'000'000;
   constexpr std::int64_t day_s = 86400;
   broker_.listeners.push_back({"amqp/ssl", "0.0.0.0", 5671, 1'700'000'000 + 20 * day_s});
   EXPECT_EQ(request(Method::get, "health/checks/certificate-expiration/2/weeks").status, 200);
@@ -321,7 +321,7 @@ TEST_F(ApplicationTest, RatesComeFromTwoSamples) {
   get("queues");
   application_.sample();
   executor_->run();
-  broker_.clock_.now_ms += 5000;
+  broker_.fixed_clock.now_ms += 5000;
   broker_.queue_counters.publish = 60;
   application_.sample();
   executor_->run();

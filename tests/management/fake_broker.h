@@ -47,13 +47,13 @@ class QueuedExecutor final : public Executor {
 /// A broker without shards: a real topology over a store in memory, and rows that the test gives.
 class FakeBroker final : public model::BrokerAccess {
  public:
-  FakeBroker() : store_(storage::make_memory_store()), topology_(*store_, clock_, {}) {
+  FakeBroker() : store_(storage::make_memory_store()), topology_(*store_, fixed_clock, {}) {
     static_cast<void>(topology_.load(store_->take_recovered()));
   }
 
   [[nodiscard]] model::Topology& topology() override { return topology_; }
 
-  [[nodiscard]] const Clock& clock() const override { return clock_; }
+  [[nodiscard]] const Clock& clock() const override { return fixed_clock; }
 
   [[nodiscard]] model::NodeDescription node() const override {
     return {.name = "rabbit@test",
@@ -72,6 +72,7 @@ class FakeBroker final : public model::BrokerAccess {
   void queue_rows(std::vector<std::shared_ptr<model::QueueRecord>> queues,
                   Answer<std::vector<model::QueueRow>> answer) override {
     std::vector<model::QueueRow> rows;
+    rows.reserve(queues.size());
     for (auto& queue : queues) {
       rows.push_back({.record = std::move(queue), .counters = queue_counters});
     }
@@ -110,7 +111,7 @@ class FakeBroker final : public model::BrokerAccess {
 
   [[nodiscard]] storage::StoreStatistics store_statistics() const override { return figures; }
 
-  Result<void> start_backup(std::string path) override {
+  Result<void> start_backup(const std::string& path) override {
     if (backup.state == model::BackupStatus::State::running) {
       return fail("a backup is under way");
     }
@@ -146,7 +147,7 @@ class FakeBroker final : public model::BrokerAccess {
     static_cast<void>(topology_.declare_queue(*access, {.name = name}));
   }
 
-  FixedClock clock_;
+  FixedClock fixed_clock;
   std::vector<model::ListenerDescription> listeners{{"amqp", "127.0.0.1", 5672, std::nullopt}};
   std::optional<std::int64_t> connection_max;
   model::NodeResources resources_now;

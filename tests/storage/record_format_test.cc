@@ -173,7 +173,8 @@ TEST(RecordFormat, AnyBytesAreEitherRefusedOrWhatTheEncoderWrites) {
 }
 
 TEST(RecordFormat, ARowIsWholeOrNamesItsBody) {
-  const auto whole = decode_row_value(bytes({0, 'r', 'o', 'w'}));
+  const std::string row = bytes({0, 'r', 'o', 'w'});
+  const auto whole = decode_row_value(row);
   ASSERT_TRUE(whole);
   EXPECT_FALSE(whole->body_key);
   EXPECT_EQ(whole->payload, "row");

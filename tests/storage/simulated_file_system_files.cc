@@ -151,7 +151,7 @@ IOStatus SimulatedFileSystem::read(const Handle& handle, std::uint64_t offset, s
     const std::string& content = handle.node->bytes;
     const std::size_t begin = std::min<std::size_t>(offset, content.size());
     const std::size_t count = std::min(bytes, content.size() - begin);
-    std::memcpy(scratch, content.data() + begin, count);
+    std::copy_n(content.data() + begin, count, scratch);
     *result = rocksdb::Slice(scratch, count);
   }
   return status;

@@ -37,7 +37,7 @@ class GroupsTest : public ::testing::Test {
                       const amqp::FieldTable& arguments = {}) {
     const std::string encoded = arguments.encode();
     for (int i = 0;; ++i) {
-      const std::string name = prefix + std::to_string(i);
+      std::string name = prefix + std::to_string(i);
       client_->send(1, amqp::QueueDeclare{.queue = name, .durable = true, .arguments = {encoded}});
       EXPECT_NE(client_->answer().find("queue.declare-ok"), std::string::npos);
       if (broker_->topology().find_queue("/", name)->owner == owner) {

@@ -55,13 +55,14 @@ class ManualClock final : public Clock {
 
 /// A shard with one queue: what the queue asks for goes to its pending batches.
 class PendingBatchesTest : public testing::Test, public QueueHost {
+ public:
+  ~PendingBatchesTest() override { batches_.abandon(); }
+
  protected:
   PendingBatchesTest()
       : batches_(0, store_, gate_, [this](const PublisherRef& publisher, bool refused) {
           answers_.push_back(std::to_string(publisher.confirm_number) + (refused ? "-" : "+"));
         }) {}
-
-  ~PendingBatchesTest() override { batches_.abandon(); }
 
   static std::shared_ptr<QueueRecord> make_record(QueueId id, QueueSettings settings,
                                                   bool durable) {
@@ -134,17 +135,17 @@ class PendingBatchesTest : public testing::Test, public QueueHost {
 
   void set_timer(Queue&, std::int64_t) override {}
 
-  QueueMemory& memory() override { return queue_memory; }
+  QueueMemory& memory() override { return queue_memory_; }
 
-  void wait_for_acks(Queue&) override { ++waits_for_acks; }
+  void wait_for_acks(Queue&) override { ++waits_for_acks_; }
 
   void queue_ended(Queue&) override {}
 
   void read_fault(const Queue&, std::string_view) override {}
 
   ManualClock clock_;
-  QueueMemory queue_memory;
-  int waits_for_acks = 0;
+  QueueMemory queue_memory_;
+  int waits_for_acks_ = 0;
   FakeStore store_;
   storage::CutGate gate_{store_};
   OutputWindow window_{.available_bytes = limits::output_window_bytes_max};

@@ -33,7 +33,7 @@ class StoreFixture : public ::testing::Test {
   };
 
   /// Makes durable queues of vhost / where they are missing.
-  void declare(const std::vector<std::string>& queues, nlohmann::json arguments = {}) {
+  void declare(const std::vector<std::string>& queues, const nlohmann::json& arguments = {}) {
     nlohmann::json list = nlohmann::json::array();
     for (const std::string& queue : queues) {
       list.push_back({{"name", queue}, {"vhost", "/"}, {"durable", true}});

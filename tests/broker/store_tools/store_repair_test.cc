@@ -48,7 +48,7 @@ class StoreRepair : public StoreFixture {
     const Ran dry = look();
     EXPECT_EQ(dry.code, tool_problems) << dry.out << dry.error;
     EXPECT_THAT(dry.out, HasSubstr("nothing was changed"));
-    const Ran ran = repair();
+    Ran ran = repair();
     EXPECT_EQ(ran.code, tool_well) << ran.out << ran.error;
     EXPECT_THAT(ran.out, HasSubstr("is kept in " + (path_ / "damaged-").string()));
     const Ran checked = check();
