@@ -160,6 +160,11 @@ void Channel::leave_queues() {
     holder_for(*delivery.source).places.push_back(delivery.place());
   }
   for (const model::Settle& settle : std::exchange(committing_, {})) {
+    // What is requeued goes back in any case, now or by the group; and if the group was quicker,
+    // the consumer may have it again.
+    if (settle.settlement == model::Settlement::requeue) {
+      continue;
+    }
     // Unless the consumer runs, nothing of it is looked for.
     if (const auto found = consumers_.find(settle.consumer); found != consumers_.end()) {
       auto& in_groups = holder_for(*found->second->source).in_groups;

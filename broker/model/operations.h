@@ -105,7 +105,7 @@ struct LeaveQueue {
     ConsumerId consumer = ConsumerId::none;
     bool is_running = false;           ///< it was not cancelled before
     std::vector<MessagePlace> places;  ///< what the channel knows of
-    /// Of a running one: what a group settles that is on its way by the sequencer.
+    /// Of a running one: what a group acks or rejects that is on its way by the sequencer.
     std::vector<MessagePlace> in_groups;
   };
 

@@ -102,6 +102,23 @@ class BrokerInTest final : public model::TopologyListener {
     }
   }
 
+  /// The shard's turn ends; what it has to say to others is on its way then.
+  void end_turn(std::size_t shard) {
+    shards_[shard]->shard->end_turn();
+    shards_[shard]->connections->end_turn();
+  }
+
+  /// The first of what is on its way arrives. @return false: there was nothing.
+  bool carry_one() {
+    if (mail_.empty()) {
+      return false;
+    }
+    auto [to, operation] = std::move(mail_.front());
+    mail_.pop_front();
+    shards_[to]->shard->receive(std::move(operation));
+    return true;
+  }
+
   void advance(std::int64_t by_ms) {
     clock.now_ms += by_ms;
     for (const auto& each : shards_) {

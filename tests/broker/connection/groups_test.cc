@@ -146,5 +146,30 @@ TEST_F(GroupsTest, ATransactionOfAcksAloneIsAnsweredAfterItsCommit) {
   EXPECT_EQ(client_->answer(), "1 tx.commit-ok\n");
 }
 
+/// The transaction gives the message back, the queue delivers it again, and the client is gone:
+/// wherever that happens, the message is not left with the consumer that was.
+TEST_F(GroupsTest, WhatATransactionGivesBackIsThereWhenItsClientIsGone) {
+  for (int carried = 0; carried < 4; ++carried) {
+    backend_ = std::make_shared<storage::MemoryBackend>();
+    boot();
+    const std::string queue = declare("queue", 1);
+    publish(queue, "m");
+    client_->send(1, amqp::TxSelect{});
+    client_->send(1, amqp::BasicConsume{.queue = queue});
+    ASSERT_NE(client_->answer().find("basic.deliver"), std::string::npos);
+    client_->send(1, amqp::BasicNack{.delivery_tag = {1}, .requeue = true});
+    client_->send(1, amqp::TxCommit{});
+    broker_->end_turn(0);
+    for (int count = 0; count < carried; ++count) {
+      broker_->carry_one();
+    }
+    client_->cut();
+    client_ = std::make_unique<TestClient>(*broker_);
+    client_->open();
+    EXPECT_EQ(take(queue), "m") << "after " << carried << " operations";
+    crash();
+  }
+}
+
 }  // namespace
 }  // namespace lepus::connection
