@@ -19,7 +19,10 @@ char filling(std::uint32_t publisher, std::uint64_t number) {
 }  // namespace
 
 std::string to_text(const MessageName& name) {
-  return fmt::format("message {} of publisher {} in q{}", name.number, name.publisher, name.queue);
+  const std::string text =
+      fmt::format("message {} of publisher {} in q{}", name.number, name.publisher, name.queue);
+  return name.first_death == never_died ? text
+                                        : fmt::format("{} (from q{})", text, name.first_death);
 }
 
 std::string make_body(std::uint32_t publisher, std::uint64_t number, std::size_t size_bytes) {
@@ -68,7 +71,8 @@ void Checker::note_left_behind(const model::ChannelRef& reference, const Observe
   }
   for (const auto& [consumer, names] : channel.held) {
     for (const MessageName& name : names) {
-      if (consumer != model::ConsumerId::none && queues_[name.queue].single_active) {
+      if (consumer != model::ConsumerId::none && queues_[name.queue].single_active &&
+          name.first_death == never_died) {
         left_behind_[name.queue][name] = reference;
       }
     }
@@ -87,13 +91,19 @@ void Checker::release_all(ObservedChannel& channel) {
 }
 
 void Checker::published(const MessageName& name, bool persistent, std::uint8_t priority,
-                        std::size_t body_bytes) {
+                        std::size_t body_bytes, TransactionNumber transaction) {
   Message& message = messages_[name];
   message.persistent = persistent;
-  message.priority = queues_[name.queue].has_priorities ? priority : 0;
+  message.asked_priority = priority;
+  message.priority = std::min(priority, queues_[name.queue].max_priority);
   message.body_bytes = body_bytes;
   message.published_in_run = run_;
-  message.may_be_gone = removals_[name.queue] > 0;
+  message.removed = removals_[name.queue] > 0;
+  message.may_be_gone = message.removed;
+  message.transaction = transaction;
+  if (transaction != 0) {
+    transactions_[transaction - 1].publishes.push_back(name);
+  }
 }
 
 void Checker::confirmed(const MessageName& name, bool refused) {
@@ -121,10 +131,17 @@ SentSettling Checker::settled(const model::ChannelRef& channel, const MessageNam
     release(message, name);
     message.settled = settling != Settling::requeue;
     message.settled_at = 0;
+    if (settling == Settling::reject) {
+      may_die(name, message);
+    }
     return {name, settling == Settling::requeue ? 0 : message.emissions};
   }
-  if (!message.held && settling != Settling::requeue) {
+  // What goes to a channel that the broker has closed settles nothing.
+  if (!message.held && settling != Settling::requeue && !closed_by_broker(channel)) {
     message.settled = true;  // Of a delivery that was not followed.
+    if (settling == Settling::reject) {
+      may_die(name, message);
+    }
   }
   return {name, 0};
 }
@@ -141,6 +158,7 @@ void Checker::removal_begins(std::uint32_t queue) {
   for (auto found = messages_.lower_bound({queue, 0, 0});
        found != messages_.end() && found->first.queue == queue; ++found) {
     found->second.may_be_gone = true;
+    found->second.removed = true;
   }
 }
 
@@ -174,6 +192,9 @@ void Checker::emitted(const Emission& emission) {
   if (message.settled && message.settled_at != 0) {
     fail("delivered again after it was settled: " + to_text(emission.name));
   }
+  check_transaction(emission.name, message);
+  check_letter(emission.name, message);
+  check_not_dead(emission.name, message);
   check_holder(emission, message);
   check_order(emission, message);
   check_failover(emission, message);
@@ -188,6 +209,7 @@ void Checker::emitted(const Emission& emission) {
   message.must_be_redelivered = false;
   message.queue_id = emission.queue_id;
   message.place = emission.place;
+  message.rejected = false;
   message.settled = emission.no_ack;
   message.settled_at = emission.no_ack ? message.emitted_at : 0;
   if (!emission.no_ack) {
@@ -220,7 +242,7 @@ void Checker::check_failover(const Emission& emission, const Message& message) {
   }
   auto& left_behind = found->second;
   left_behind.erase(emission.name);
-  if (emission.consumer == model::ConsumerId::none) {
+  if (emission.consumer == model::ConsumerId::none || emission.name.first_death != never_died) {
     return;  // basic.get may come while the consumer is still there.
   }
   const auto end = left_behind.lower_bound(emission.name);
@@ -242,7 +264,8 @@ void Checker::check_order(const Emission& emission, Message& message) {
   if (same_queue_again && message.place != emission.place) {
     fail(to_text(emission.name) + " has changed its place in the queue");
   }
-  if (message.emitted_in_order == order_) {
+  // Dead letters come in the order of their deaths.
+  if (message.emitted_in_order == order_ || emission.name.first_death != never_died) {
     return;
   }
   std::uint64_t& last =
@@ -330,19 +353,27 @@ void Checker::message_after_restart(const MessageName& name, Message& message, b
     message.may_be_gone = true;
     return;
   }
-  message.may_be_gone |= !message.confirmed;
+  const MessageName published{name.first_death == never_died ? name.queue : name.first_death,
+                              name.publisher, name.number};
+  message.may_be_gone |= !messages_.at(published).confirmed;
   if (message.emitted_in_run != run_) {
     return;  // What an earlier run did with it was looked at when that ended.
   }
   const auto found = progress_sealed_at_.find(message.queue_id);
   const std::uint64_t sealed_at = found == progress_sealed_at_.end() ? 0 : found->second;
   message.must_be_redelivered |= message.emitted_at < sealed_at;
+  if (message.emitted_at < sealed_at) {
+    letter_is_durable(name);
+  }
   // One consumer per priority would be certain; a queue without priorities has one sub-queue.
   message.must_be_redelivered |=
-      !clean && !queues_[name.queue].has_priorities && had_consumer_.contains(message.queue_id);
+      !clean && !queues_[name.queue].has_priorities() && had_consumer_.contains(message.queue_id);
   if (message.settled) {
-    message.may_be_gone = true;
-    message.must_be_gone |= message.settled_at != 0 && message.settled_at < sealed_at;
+    // A rejected message stays until its dead letter is committed.
+    message.may_be_gone |= !message.rejected;
+    message.must_be_gone |=
+        !message.rejected && message.settled_at != 0 && message.settled_at < sealed_at;
+    message.settled_in_crash = true;
     message.settled = false;
     message.settled_at = 0;
   }
@@ -355,11 +386,12 @@ void Checker::begin_order_anew() {
 
 void Checker::check_nothing_lost() {
   for (const auto& [name, message] : messages_) {
-    if (message.confirmed && !message.may_be_gone && !message.settled) {
-      fail(fmt::format("{} was confirmed and is lost (delivered {} times before)", to_text(name),
-                       message.emissions));
-      return;
+    if (name.first_death == never_died && message.confirmed) {
+      check_not_lost(name, message);
     }
+  }
+  for (const Transaction& transaction : transactions_) {
+    check_transaction_is_whole(transaction);
   }
 }
 

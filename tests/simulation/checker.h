@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,12 +18,16 @@
 
 namespace lepus::simulation {
 
+/// Of a message that was never dead-lettered.
+inline constexpr std::uint32_t never_died = UINT32_MAX;
+
 /// A copy of a published message in one queue. A publisher is a channel: its messages are numbered
 /// from 1.
 struct MessageName {
   std::uint32_t queue = 0;  ///< place among the run's queues
   std::uint32_t publisher = 0;
   std::uint64_t number = 0;
+  std::uint32_t first_death = never_died;  ///< the queue it was published to, of a dead letter
 
   auto operator<=>(const MessageName&) const = default;
 };
@@ -59,6 +64,9 @@ struct Emission {
 
 enum class Settling { ack, reject, requeue };
 
+/// 0: none.
+using TransactionNumber = std::uint32_t;
+
 /// A settlement that a client has sent, until the queue's owner has got it.
 struct SentSettling {
   MessageName name;
@@ -72,8 +80,12 @@ class Checker {
  public:
   struct QueueTraits {
     bool durable = true;
-    bool has_priorities = false;
+    std::uint8_t max_priority = 0;
     bool single_active = false;  ///< it has a single active consumer
+    /// Where its dead letters go: a queue behind it, so that there are no circles.
+    std::optional<std::uint32_t> dead_letters_to = {};
+
+    [[nodiscard]] bool has_priorities() const { return max_priority != 0; }
   };
 
   explicit Checker(std::vector<QueueTraits> queues) : queues_(std::move(queues)) {
@@ -96,7 +108,7 @@ class Checker {
   std::shared_ptr<ObservedChannel> channel_opened(const model::ChannelRef& channel);
   void channel_closed(const model::ChannelRef& channel);
   void published(const MessageName& name, bool persistent, std::uint8_t priority,
-                 std::size_t body_bytes);
+                 std::size_t body_bytes, TransactionNumber transaction);
   void confirmed(const MessageName& name, bool refused);
   SentSettling settled(const model::ChannelRef& channel, const MessageName& name,
                        Settling settling);
@@ -108,6 +120,13 @@ class Checker {
   /// be gone.
   void removal_begins(std::uint32_t queue);
   void removal_ends(std::uint32_t queue);
+  [[nodiscard]] TransactionNumber transaction_begins();
+  /// tx.commit is sent; what it settles is settled() now.
+  void transaction_commits(TransactionNumber number, std::vector<SentSettling> settlements);
+  /// tx.commit-ok has come.
+  void transaction_committed(TransactionNumber number);
+  /// tx.rollback is sent, or the channel is gone before tx.commit.
+  void transaction_rolled_back(TransactionNumber number);
 
   // ---- what the broker does
   void emitted(const Emission& emission);
@@ -134,14 +153,20 @@ class Checker {
  private:
   struct Message {
     bool persistent = false;
-    std::uint8_t priority = 0;
+    std::uint8_t asked_priority = 0;
+    std::uint8_t priority = 0;  ///< as far as its queue has priorities
     std::size_t body_bytes = 0;
+    TransactionNumber transaction = 0;  ///< that published it
     std::uint32_t published_in_run = 0;
     bool confirmed = false;
     bool may_be_gone = false;
     bool must_be_gone = false;  ///< its settlement is durable, or it was transient in another run
     bool settled = false;       ///< the client has sent ack or reject, or the delivery was no-ack
     std::uint64_t settled_at = 0;  ///< when the owner knew; 0: it may not know
+    /// A client has rejected its last delivery, so that the dead letter may be there instead of it.
+    bool rejected = false;
+    bool removed = false;           ///< a purge or delete may have taken it
+    bool settled_in_crash = false;  ///< so that nobody knows whether a restart has brought it back
     bool held = false;
     model::ChannelRef holder_channel;
     model::ConsumerId holder_consumer = model::ConsumerId::none;
@@ -152,6 +177,15 @@ class Checker {
     bool must_be_redelivered = false;
     model::QueueId queue_id{};
     model::MessagePlace place;
+  };
+
+  struct Transaction {
+    enum class State { open, committing, committed, rolled_back };
+
+    State state = State::open;
+    std::uint32_t run = 0;
+    std::vector<MessageName> publishes;
+    std::vector<SentSettling> settlements;
   };
 
   using OrderKey = std::tuple<std::uint32_t, std::uint32_t, std::uint8_t>;
@@ -166,10 +200,25 @@ class Checker {
   void release(Message& message, const MessageName& name);
   void message_after_restart(const MessageName& name, Message& message, bool clean);
 
+  // ---- dead letters (checker_letters.cc)
+  [[nodiscard]] std::optional<MessageName> letter_of(const MessageName& name) const;
+  /// Where a dead letter comes from.
+  [[nodiscard]] std::optional<MessageName> source_of(const MessageName& letter) const;
+  void may_die(const MessageName& name, Message& message);
+  void check_letter(const MessageName& name, const Message& letter);
+  void check_not_dead(const MessageName& name, const Message& message);
+  void letter_is_durable(const MessageName& letter);
+  void check_not_lost(const MessageName& name, const Message& message);
+
+  // ---- transactions (checker_transactions.cc)
+  void check_transaction(const MessageName& name, const Message& message);
+  void check_transaction_is_whole(const Transaction& transaction);
+
   std::vector<QueueTraits> queues_;
   std::vector<int> removals_;  // under way, by queue
   std::string violation_;
   std::vector<std::pair<model::ChannelRef, std::string>> suspicions_;
+  std::vector<Transaction> transactions_;  ///< by number, from 1
   std::uint64_t moment_ = 0;
   std::uint32_t run_ = 1;
   std::uint32_t order_ = 1;

@@ -24,6 +24,8 @@ std::string_view to_text(Role role) {
       return "consumer";
     case Role::getter:
       return "getter";
+    case Role::transactor:
+      return "transactor";
     case Role::administrator:
       return "administrator";
     case Role::drainer:
@@ -87,6 +89,7 @@ void Client::cut() {
   world_.trace("{} {} is cut", to_text(role_), number_);
   // In this order: the broker gives back at once what the client had.
   for (const auto& [number, channel] : channels_) {
+    leave_transaction(channel);
     world_.checker.channel_closed(reference(number));
   }
   channels_.clear();
@@ -124,7 +127,14 @@ void Client::open_channel() {
       channel.publisher->confirms = true;
     }
   }
-  if (role_ == Role::consumer) {
+  if (role_ == Role::transactor) {
+    channel.publisher.emplace().id = world_.next_publisher();
+    channel.transaction.emplace();
+    begin_transaction(channel);
+    send(number, amqp::TxSelect{});
+    ++channel.requests;
+  }
+  if (role_ == Role::consumer || role_ == Role::transactor) {
     static constexpr std::array<std::uint16_t, 6> limits = {0, 1, 2, 3, 10, 50};
     const std::uint16_t more = world_.mutation() == Mutation::raises_prefetch ? 1 : 0;
     if (const std::uint16_t limit = limits[random.below(limits.size())]; limit != 0) {
@@ -145,12 +155,14 @@ void Client::open_channel() {
 
 void Client::close_channel(std::uint16_t number) {
   send(number, amqp::ChannelClose{.reply_code = 200, .reply_text = "done"});
+  leave_transaction(channels_.at(number));
   channels_.at(number).closing = true;
   world_.checker.channel_closed(reference(number));
   world_.trace("{} {} closes channel {}", to_text(role_), number_, number);
 }
 
 void Client::forget_channel(std::uint16_t number) {
+  leave_transaction(channels_.at(number));
   world_.checker.channel_closed(reference(number));
   channels_.erase(number);
   std::erase_if(settlings_, [number](const auto& each) { return each.channel == number; });
@@ -230,7 +242,8 @@ bool Client::is_content() const {
   return outgoing_.empty() && std::all_of(channels_.begin(), channels_.end(), [](const auto& each) {
            const ClientChannel& channel = each.second;
            return channel.requests == 0 && !channel.closing &&
-                  (!channel.publisher || channel.publisher->unconfirmed.empty());
+                  (!channel.publisher || channel.publisher->unconfirmed.empty()) &&
+                  (!channel.transaction || channel.transaction->committing.empty());
          });
 }
 
@@ -273,6 +286,7 @@ void Client::handle(const amqp::Frame& frame) {
         return;
       }
       content_->body_size_bytes = header->body_size_bytes;
+      content_->properties = header->property_bytes;
       break;
     }
     case amqp::FrameType::body:
@@ -358,6 +372,12 @@ void Client::handle_answer(std::uint16_t number, ClientChannel& channel,
   if (std::holds_alternative<amqp::BasicGetEmpty>(method) && !channel.gets.empty()) {
     channel.gets.pop_front();
   }
+  if (std::holds_alternative<amqp::TxCommitOk>(method) && channel.transaction &&
+      !channel.transaction->committing.empty()) {
+    world_.trace("a transaction of {} {} is committed", to_text(role_), number_);
+    world_.checker.transaction_committed(channel.transaction->committing.front());
+    channel.transaction->committing.pop_front();
+  }
   if (std::holds_alternative<amqp::BasicRecoverOk>(method)) {
     channel.recovering = false;
   }
@@ -410,6 +430,7 @@ void Client::handle_content() {
     world_.checker.fail("a damaged body has come to " + describe());
     return;
   }
+  name.first_death = world_.first_death(content_->properties);
   bool no_ack = false;
   if (content_->is_get) {
     if (channel.gets.empty() || channel.requests == 0) {

@@ -31,6 +31,7 @@ enum class Role {
   publisher,
   consumer,
   getter,
+  transactor,     ///< publishes and settles in transactions
   administrator,  ///< declares, binds, purges and deletes; its connection is cut by restarts only
   drainer,        ///< takes all there is, without acks
 };
@@ -100,11 +101,26 @@ class Client final : public connection::TransportSession {
     std::string consumer_tag;
   };
 
+  struct HeldSettlement {
+    MessageName name;
+    std::uint64_t delivery_tag = 0;
+    std::string consumer_tag;
+    Settling settling = Settling::ack;
+  };
+
+  struct TransactionOfClient {
+    TransactionNumber number = 0;  ///< of the open one
+    bool has_publishes = false;
+    std::vector<HeldSettlement> settlements;
+    std::deque<TransactionNumber> committing;  ///< tx.commit was sent, in this order
+  };
+
   struct ClientChannel {
     std::uint32_t serial = 0;
     bool closing = false;  ///< channel.close was sent
     std::shared_ptr<ObservedChannel> observed;
     std::optional<Publisher> publisher;
+    std::optional<TransactionOfClient> transaction;
     std::map<std::string, ConsumerOfClient> consumers;
     std::map<std::uint64_t, Unacked> unacked;  ///< by delivery tag
     std::deque<ConsumerOfClient> gets;         ///< basic.get without an answer as yet
@@ -124,6 +140,7 @@ class Client final : public connection::TransportSession {
     std::string consumer_tag;
     std::uint64_t delivery_tag = 0;
     bool redelivered = false;
+    std::string properties;
     std::uint64_t body_size_bytes = 0;
     std::string body;
   };
@@ -143,12 +160,17 @@ class Client final : public connection::TransportSession {
   void publish(std::uint16_t number, ClientChannel& channel);
   void act_as_consumer(std::uint16_t number, ClientChannel& channel, bool calm);
   void act_as_getter(std::uint16_t number, ClientChannel& channel, bool calm);
+  void act_as_transactor(std::uint16_t number, ClientChannel& channel, bool calm);
   void act_as_administrator(bool calm);
   void start_consumer(std::uint16_t number, ClientChannel& channel);
   void declare(std::uint16_t number, std::uint32_t queue, bool bind);
   void settle_some(std::uint16_t number, ClientChannel& channel, bool calm);
   void settle(std::uint16_t number, ClientChannel& channel, std::uint64_t tag, bool multiple,
               Settling settling, bool as_reject);
+  void commit(std::uint16_t number, ClientChannel& channel);
+  void roll_back(std::uint16_t number, ClientChannel& channel);
+  void begin_transaction(ClientChannel& channel);
+  void leave_transaction(const ClientChannel& channel);
 
   void parse_input();
   void handle(const amqp::Frame& frame);

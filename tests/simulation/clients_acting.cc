@@ -57,6 +57,8 @@ void Client::act(bool calm) {
       act_as_consumer(number, channel, calm);
     } else if (role_ == Role::getter) {
       act_as_getter(number, channel, calm);
+    } else if (role_ == Role::transactor) {
+      act_as_transactor(number, channel, calm);
     }
   }
 }
@@ -86,8 +88,8 @@ void Client::publish(std::uint16_t number, ClientChannel& channel) {
   for (std::uint32_t target = 0; target < world_.queues.size(); ++target) {
     if (to_all || target == queue) {
       names.push_back({target, publisher.id, message_number});
-      world_.checker.published(names.back(), persistent,
-                               std::min(priority, world_.queues[target].max_priority), body.size());
+      world_.checker.published(names.back(), persistent, priority, body.size(),
+                               channel.transaction ? channel.transaction->number : 0);
     }
   }
   amqp::BasicProperties properties;
@@ -97,7 +99,7 @@ void Client::publish(std::uint16_t number, ClientChannel& channel) {
                        amqp::BasicPublish{.exchange = to_all ? "amq.fanout" : "",
                                           .routing_key = world_.queues[queue].name},
                        amqp::encode_properties(properties), body, frame_max_bytes);
-  world_.trace("publisher {} publishes {}{}{}, {} octets", number_, to_text(names.front()),
+  world_.trace("{} {} publishes {}{}{}, {} octets", to_text(role_), number_, to_text(names.front()),
                to_all ? " and all others" : "", persistent ? "" : " (transient)", body.size());
   if (publisher.confirms) {
     publisher.unconfirmed.emplace(message_number, std::move(names));
@@ -164,14 +166,15 @@ void Client::settle_some(std::uint16_t number, ClientChannel& channel, bool calm
   const bool multiple = random.one_in(3);
   const std::size_t kind = random.below(10);
   const Settling settling =
-      kind < 7 ? Settling::ack : (kind < 9 ? Settling::requeue : Settling::reject);
+      kind < 6 ? Settling::ack : (kind < 8 ? Settling::requeue : Settling::reject);
   settle(number, channel, place->first, multiple, settling, random.one_in(2));
 }
 
 void Client::settle(std::uint16_t number, ClientChannel& channel, std::uint64_t tag, bool multiple,
                     Settling settling, bool as_reject) {
   const bool requeue = settling == Settling::requeue;
-  if (settling == Settling::ack) {
+  const bool wrongly_acks = world_.mutation() == Mutation::acks_rejects;
+  if (settling == Settling::ack || (settling == Settling::reject && wrongly_acks)) {
     send(number, amqp::BasicAck{.delivery_tag = {tag}, .multiple = multiple});
   } else if (as_reject && !multiple) {
     send(number, amqp::BasicReject{.delivery_tag = {tag}, .requeue = requeue});
@@ -185,6 +188,11 @@ void Client::settle(std::uint16_t number, ClientChannel& channel, std::uint64_t 
     world_.trace("{} {} {} {} ({} of channel {})", to_text(role_), number_,
                  settling == Settling::ack ? "acks" : (requeue ? "requeues" : "rejects"),
                  to_text(first->second.name), first->first, number);
+    if (channel.transaction) {
+      channel.transaction->settlements.push_back(
+          {first->second.name, first->first, first->second.consumer_tag, settling});
+      continue;
+    }
     const SentSettling sent =
         world_.checker.settled(reference(number), first->second.name, settling);
     if (sent.emissions != 0) {
@@ -218,6 +226,10 @@ void Client::declare(std::uint16_t number, std::uint32_t queue, bool bind) {
   amqp::FieldTable arguments;
   if (described.max_priority != 0) {
     arguments.set("x-max-priority", std::int64_t{described.max_priority});
+  }
+  if (described.dead_letters_to) {
+    arguments.set("x-dead-letter-exchange", "");
+    arguments.set("x-dead-letter-routing-key", world_.queues[*described.dead_letters_to].name);
   }
   if (described.single_active) {
     arguments.set("x-single-active-consumer", true);

@@ -1,6 +1,7 @@
 #include "tests/simulation/simulated_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "broker/base/assert.h"
@@ -12,9 +13,9 @@ void SimulatedStore::append(std::vector<storage::NumberedBatch> batches,
   if (crashed_) {
     return;
   }
-  Unit unit{{std::move(batches), std::move(done)}, observer_.moment()};
+  storage::AppendUnit unit{std::move(batches), std::move(done)};
   if (fault_ == StoreFault::answers_early && !at_once_) {
-    durable_.push_back(std::exchange(unit.unit.done, nullptr));
+    durable_.push_back(std::exchange(unit.done, nullptr));
   }
   waiting_.push_back(std::move(unit));
   if (at_once_) {
@@ -30,22 +31,39 @@ void SimulatedStore::read(storage::ReadRequest request, storage::RowVisitor visi
   }
 }
 
+std::unique_ptr<storage::Batch> SimulatedStore::new_batch() {
+  auto batch = disk_.new_batch();
+  sealed_at_[batch.get()] = observer_.moment();
+  return batch;
+}
+
+bool SimulatedStore::has_joint_unit() const {
+  return std::ranges::any_of(
+      waiting_, [](const storage::AppendUnit& unit) { return unit.batches.size() > 1; });
+}
+
+std::vector<storage::AppendUnit> SimulatedStore::take(std::size_t units) {
+  const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(units, waiting_.size()));
+  std::vector<storage::AppendUnit> taken(std::make_move_iterator(waiting_.begin()),
+                                         std::make_move_iterator(end));
+  waiting_.erase(waiting_.begin(), end);
+  return taken;
+}
+
 void SimulatedStore::commit(std::size_t units) {
-  if (waiting_.empty() || units == 0) {
+  std::vector<storage::AppendUnit> taken = take(units);
+  if (taken.empty()) {
     return;
   }
-  std::vector<storage::AppendUnit> taken;
-  for (; units > 0 && !waiting_.empty(); --units) {
-    Unit unit = std::move(waiting_.front());
-    waiting_.pop_front();
-    for (const storage::NumberedBatch& numbered : unit.unit.batches) {
-      observer_.durable(disk_.content_of(*numbered.batch), unit.sealed_at);
+  for (storage::AppendUnit& unit : taken) {
+    for (const storage::NumberedBatch& numbered : unit.batches) {
+      observer_.durable(disk_.content_of(*numbered.batch), sealed_at_.at(numbered.batch.get()));
+      sealed_at_.erase(numbered.batch.get());
     }
-    break_batches(unit.unit);
-    if (unit.unit.done) {
-      durable_.push_back(std::exchange(unit.unit.done, nullptr));
+    break_batches(unit);
+    if (unit.done) {
+      durable_.push_back(std::exchange(unit.done, nullptr));
     }
-    taken.push_back(std::move(unit.unit));
   }
   const storage::Outcome outcome = write(taken);
   LEPUS_ASSERT(outcome == storage::Outcome::committed, "the disk works");
@@ -62,7 +80,7 @@ storage::Outcome SimulatedStore::write(std::vector<storage::AppendUnit>& units) 
 }
 
 void SimulatedStore::break_batches(storage::AppendUnit& unit) {
-  if (fault_ == StoreFault::none || fault_ == StoreFault::answers_early) {
+  if (fault_ != StoreFault::forgets_rows && fault_ != StoreFault::forgets_progress) {
     return;
   }
   for (storage::NumberedBatch& numbered : unit.batches) {
@@ -95,18 +113,24 @@ void SimulatedStore::read_one(std::size_t index) {
 
 void SimulatedStore::crash(std::size_t durable_units, Random& random) {
   commit(durable_units);
-  if (!waiting_.empty() && disk_.power_off_soon(random)) {
-    std::vector<storage::AppendUnit> taken;
-    for (std::size_t units = random.between(1, waiting_.size()); units > 0; --units) {
-      taken.push_back(std::move(waiting_.front().unit));
-      waiting_.pop_front();
-    }
+  if (fault_ == StoreFault::splits_units) {
+    write_a_part();
+  } else if (!waiting_.empty() && disk_.power_off_soon(random)) {
+    std::vector<storage::AppendUnit> taken = take(random.between(1, waiting_.size()));
     static_cast<void>(write(taken));
   }
   crashed_ = true;
   waiting_.clear();
   durable_.clear();
   reads_.clear();
+}
+
+void SimulatedStore::write_a_part() {
+  std::vector<storage::AppendUnit> taken = take(1);
+  if (!taken.empty() && taken.front().batches.size() > 1) {
+    taken.front().batches.resize(taken.front().batches.size() / 2);
+    static_cast<void>(write(taken));
+  }
 }
 
 void SimulatedStore::close(bool everything_committed) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <utility>
@@ -21,6 +22,7 @@ enum class StoreFault {
   forgets_rows,      ///< one batch with messages is numbered and answered, but not kept
   forgets_progress,  ///< batches of progress records alone are not kept
   answers_early,     ///< answers before anything is durable
+  splits_units,      ///< of what is written in a crash a part may be kept
 };
 
 /// A Store over the backend of a simulated disk, without threads: what is appended or read waits
@@ -28,7 +30,7 @@ enum class StoreFault {
 /// a crash may come between them.
 class SimulatedStore final : public storage::Store {
  public:
-  /// Hears of each batch: when it is appended (which gives it a moment), and when it is durable.
+  /// Hears of each batch: when it is begun (which gives it a moment), and when it is durable.
   struct Observer {
     std::function<std::uint64_t()> moment;
     std::function<void(const storage::MemoryBatch&, std::uint64_t sealed_at)> durable;
@@ -41,6 +43,9 @@ class SimulatedStore final : public storage::Store {
   void answer_at_once(bool at_once) { at_once_ = at_once; }
 
   [[nodiscard]] std::size_t waiting_units() const { return waiting_.size(); }
+
+  /// A unit waits that changes several logs, which must not be kept in part.
+  [[nodiscard]] bool has_joint_unit() const;
 
   [[nodiscard]] std::size_t unanswered_units() const { return durable_.size(); }
 
@@ -64,7 +69,7 @@ class SimulatedStore final : public storage::Store {
     disk_.recovery_finished(orphans);
   }
 
-  [[nodiscard]] std::unique_ptr<storage::Batch> new_batch() override { return disk_.new_batch(); }
+  [[nodiscard]] std::unique_ptr<storage::Batch> new_batch() override;
 
   void append(std::vector<storage::NumberedBatch> batches,
               std::function<void(storage::Outcome)> done) override;
@@ -73,11 +78,6 @@ class SimulatedStore final : public storage::Store {
   void close(bool everything_committed) override;
 
  private:
-  struct Unit {
-    storage::AppendUnit unit;
-    std::uint64_t sealed_at = 0;
-  };
-
   struct Read {
     storage::ReadRequest request;
     storage::RowVisitor visit;
@@ -86,6 +86,8 @@ class SimulatedStore final : public storage::Store {
 
   [[nodiscard]] storage::Outcome write(std::vector<storage::AppendUnit>& units);
   void break_batches(storage::AppendUnit& unit);
+  [[nodiscard]] std::vector<storage::AppendUnit> take(std::size_t units);
+  void write_a_part();
 
   SimulatedDisk& disk_;
   Observer observer_;
@@ -93,7 +95,8 @@ class SimulatedStore final : public storage::Store {
   bool at_once_ = false;
   bool crashed_ = false;
   bool has_forgotten_ = false;
-  std::deque<Unit> waiting_;
+  std::map<const storage::Batch*, std::uint64_t> sealed_at_;  ///< of those that are not durable
+  std::deque<storage::AppendUnit> waiting_;
   std::deque<std::function<void(storage::Outcome)>> durable_;
   std::deque<Read> reads_;
 };

@@ -105,11 +105,41 @@ void step(World& world, const Weights& weights) {
   world.checker.check_suspicions();
 }
 
+/// When the process dies. Most of the time the store has nothing to do, so most crashes wait for a
+/// moment at which something is on its way to the disk.
+class Crashes {
+ public:
+  explicit Crashes(std::size_t every) : every_(every) {}
+
+  [[nodiscard]] bool is_due(World& world) {
+    if (every_ == 0 || (patience_ == 0 && !world.random.one_in(every_))) {
+      return false;
+    }
+    if (patience_ == 0) {
+      constexpr std::size_t steps_max = 600;
+      patience_ = world.random.one_in(4) ? 1 : steps_max;
+      is_choosy_ = world.random.one_in(2);
+    }
+    --patience_;
+    if (patience_ > 0 && !(is_choosy_ ? world.is_storing_together() : world.is_storing())) {
+      return false;
+    }
+    patience_ = 0;
+    return true;
+  }
+
+ private:
+  const std::size_t every_;
+  std::size_t patience_ = 0;  ///< so many steps more; 0: no crash is wanted
+  bool is_choosy_ = false;
+};
+
 void run_steps(World& world, std::size_t steps, StoreKind store, RunResult& result) {
   const Weights weights(world.random, store);
+  Crashes crashes(weights.crash_every);
   for (std::size_t count = 0; count < steps && world.checker.violation().empty(); ++count) {
     step(world, weights);
-    if (weights.crash_every != 0 && world.random.one_in(weights.crash_every)) {
+    if (crashes.is_due(world)) {
       ++result.crashes;
       if (world.random.one_in(4)) {
         world.restart_cleanly();
@@ -188,7 +218,7 @@ RunResult run_simulation(WorldOptions options, std::size_t steps) {
   result.confirms = world->checker.confirmed_count();
   result.fingerprint = world->random.number() ^ world->checker.moment();
   if (!result.violation.empty()) {
-    // Taking a broken world down may well break an assertion: it stays where it is.
+    world->abandon();
     static auto& broken_worlds = *new std::vector<std::unique_ptr<World>>();
     broken_worlds.push_back(std::move(world));
   }

@@ -20,7 +20,11 @@ StoreFault store_fault(Mutation mutation) {
       return StoreFault::forgets_progress;
     case Mutation::store_answers_early:
       return StoreFault::answers_early;
+    case Mutation::store_splits_units:
+      return StoreFault::splits_units;
     case Mutation::none:
+    case Mutation::acks_rejects:
+    case Mutation::commits_rollbacks:
     case Mutation::store_does_not_sync:
     case Mutation::swaps_publishes:
     case Mutation::loses_settles:
@@ -37,11 +41,18 @@ std::vector<World::QueueOfWorld> choose_queues(Random& random) {
   std::vector<World::QueueOfWorld> queues;
   const std::size_t count = random.between(1, 4);
   for (std::size_t number = 0; number < count; ++number) {
-    World::QueueOfWorld queue{fmt::format("q{}", number)};
+    // The name decides where the queue lives: on this shard or that.
+    World::QueueOfWorld queue{fmt::format("q{}-{}", number, random.below(1000))};
     queue.durable = number == 0 || !random.one_in(4);
     queue.max_priority = random.one_in(5) ? 3 : 0;
     queue.single_active = random.one_in(4);
     queues.push_back(queue);
+  }
+  for (std::size_t number = 0; number + 1 < count; ++number) {
+    if (!random.one_in(3)) {
+      queues[number].dead_letters_to =
+          static_cast<std::uint32_t>(random.between(number + 1, count - 1));
+    }
   }
   return queues;
 }
@@ -49,7 +60,8 @@ std::vector<World::QueueOfWorld> choose_queues(Random& random) {
 std::vector<Checker::QueueTraits> traits_of(const std::vector<World::QueueOfWorld>& queues) {
   std::vector<Checker::QueueTraits> traits;
   for (const auto& queue : queues) {
-    traits.push_back({queue.durable, queue.max_priority != 0, queue.single_active});
+    traits.push_back(
+        {queue.durable, queue.max_priority, queue.single_active, queue.dead_letters_to});
   }
   return traits;
 }
@@ -171,11 +183,14 @@ World::World(const WorldOptions& options)
     return channel == nullptr || channel->serial() != reference.serial || channel->row().closing;
   };
   clients.push_back(std::make_unique<Client>(*this, Role::administrator, 0));
-  static constexpr Role roles[] = {Role::publisher, Role::consumer, Role::publisher,
-                                   Role::consumer,  Role::getter,   Role::consumer};
+  static constexpr Role roles[] = {Role::publisher,  Role::consumer, Role::publisher,
+                                   Role::transactor, Role::consumer, Role::getter,
+                                   Role::consumer};
   // Large messages are to pile up, so that queues outgrow what they may keep in memory.
-  static constexpr Role roles_of_large[] = {Role::publisher, Role::getter,   Role::publisher,
-                                            Role::consumer,  Role::consumer, Role::publisher};
+  static constexpr Role roles_of_large[] = {Role::publisher,  Role::getter,   Role::publisher,
+                                            Role::transactor, Role::consumer, Role::consumer,
+                                            Role::publisher};
+  static_assert(std::size(roles) == std::size(roles_of_large));
   const auto count = static_cast<std::uint32_t>(random.between(3, std::size(roles)));
   for (std::uint32_t number = 1; number <= count; ++number) {
     const Role role = (has_large_messages ? roles_of_large : roles)[number - 1];

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,9 @@ enum class Mutation {
   requeues_held,        ///< gives messages back that a consumer still has
   raises_prefetch,      ///< asks for one more than the client wants
   cancels_first,        ///< consumers end before what they have comes back
+  store_splits_units,   ///< what belongs together is committed apart
+  acks_rejects,         ///< messages are acked that were to be dead-lettered
+  commits_rollbacks,    ///< transactions are committed that were to be rolled back
 };
 
 class ManualClock final : public Clock {
@@ -70,7 +74,12 @@ class World final : public model::TopologyListener {
     bool durable = true;
     std::uint8_t max_priority = 0;
     bool single_active = false;
+    std::optional<std::uint32_t> dead_letters_to = {};
   };
+
+  /// After a violation the world stays where it is, since taking it down may well break an
+  /// assertion. Only the disk goes; nothing may be called after it.
+  void abandon() { disk_.reset(); }
 
   // ---- steps; each @return whether there was something to do
   bool carry_mail();
@@ -82,6 +91,12 @@ class World final : public model::TopologyListener {
   void tick(std::int64_t by_ms);
   /// Gives back a message that a consumer has, if the mutation says so.
   void misbehave();
+
+  /// Something is on its way to the disk.
+  [[nodiscard]] bool is_storing() const { return store_->waiting_units() > 0; }
+
+  /// Something is that belongs together.
+  [[nodiscard]] bool is_storing_together() const { return store_->has_joint_unit(); }
 
   /// The process dies: what is not durable is lost.
   void crash();
@@ -108,6 +123,9 @@ class World final : public model::TopologyListener {
   void settling_executed(std::size_t shard, const SentSettling& settling);
 
   [[nodiscard]] Mutation mutation() const { return options_.mutation; }
+
+  /// From the property bytes of a message.
+  [[nodiscard]] std::uint32_t first_death(std::string_view properties) const;
 
   std::uint32_t next_publisher() { return ++last_publisher_; }
 

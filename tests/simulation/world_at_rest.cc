@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "amqp/basic_properties.h"
+#include "amqp/field_table.h"
 #include "broker/base/limits.h"
 #include "broker/model/queue.h"
 #include "tests/simulation/world.h"
@@ -153,6 +155,19 @@ std::optional<std::uint32_t> World::queue_number(model::QueueId id) {
   return std::nullopt;
 }
 
+std::uint32_t World::first_death(std::string_view properties) const {
+  const auto decoded = amqp::decode_properties(properties);
+  if (!decoded || !decoded->headers) {
+    return never_died;
+  }
+  const auto headers = amqp::FieldTable::decode(decoded->headers->bytes);
+  const amqp::FieldValue* name = headers ? headers->find("x-first-death-queue") : nullptr;
+  const auto found = std::ranges::find_if(queues, [name](const QueueOfWorld& queue) {
+    return name != nullptr && name->as_string() != nullptr && *name->as_string() == queue.name;
+  });
+  return found == queues.end() ? never_died : static_cast<std::uint32_t>(found - queues.begin());
+}
+
 void World::observe(model::Deliver& delivery) {
   if (is_dying_) {
     return;
@@ -188,6 +203,7 @@ void World::observe(const Emission& emission, const model::Message& message) {
   }
   Emission named = emission;
   named.name.queue = *number;
+  named.name.first_death = first_death(message.properties());
   if (!read_body(message.body(), named.name.publisher, named.name.number)) {
     checker.fail("a damaged message is delivered from " + queues[*number].name);
     return;

@@ -44,6 +44,9 @@ class SimulatedEnvironment final : public rocksdb::EnvWrapper {
   /// Not at all: after a fault RocksDB's jobs would sleep for a second before they try again.
   void SleepForMicroseconds(int microseconds) override;
 
+  /// It has a thread of its own.
+  void IncBackgroundThreadsIfNeeded(int /*count*/, Priority /*priority*/) override {}
+
   [[nodiscard]] unsigned int GetThreadPoolQueueLen(Priority priority) const override;
 
  private:
