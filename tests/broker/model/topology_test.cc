@@ -1,6 +1,8 @@
 #include "broker/model/topology.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include <gmock/gmock.h>
 
@@ -153,6 +155,17 @@ TEST_F(TopologyQueueTest, QueuesAreSpreadOverThePartitionsByName) {
     used[queue->partition]++;
   }
   EXPECT_EQ(std::ranges::count(used, 0), 0);
+}
+
+/// As they are most common; by chance 64 names would come to about 40 partitions.
+TEST_F(TopologyQueueTest, FewQueuesWithShortNumberedNamesAreSpreadToo) {
+  for (const std::string prefix : {"a", "q", "x", "q-", "queue", "orders."}) {
+    std::set<std::uint32_t> used;
+    for (int i = 0; i < 64; ++i) {
+      used.insert(make_queue(prefix + std::to_string(i))->partition);
+    }
+    EXPECT_GE(used.size(), 33U) << prefix << "0 and so on";
+  }
 }
 
 TEST_F(TopologyQueueTest, IdsAreNeverUsedTwice) {
