@@ -68,7 +68,7 @@ class Connection {
     awaiting_open,
     running,
     refusing,        ///< nothing more is read; the socket is closed at the deadline without a frame
-    closing,         ///< connection.close was sent, only close-ok counts
+    closing,         ///< connection.close follows the departures, only close-ok counts
     client_closing,  ///< connection.close has come, close-ok follows the departures
     closed,  ///< nothing more is read or answered; the socket goes when the output is written
   };
@@ -302,6 +302,7 @@ class Connection {
   std::unique_ptr<model::Access> access_;
 
   std::size_t departures_expected_ = 0;
+  std::string held_close_;  ///< the frame of connection.close
   boost::unordered_flat_map<std::uint16_t, std::unique_ptr<Channel>> channels_;
   Channel* last_channel_ = nullptr;  ///< found last
   std::uint32_t last_channel_serial_ = 0;

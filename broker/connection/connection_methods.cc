@@ -125,17 +125,20 @@ void Connection::fail(amqp::ProtocolError error) {
 
 void Connection::send_close(const amqp::ProtocolError& error) {
   const std::string text = error.text();
+  state_ = State::closing;
+  amqp::append_method_frame(held_close_, amqp::ChannelNumber{0},
+                            amqp::ConnectionClose{.reply_code = amqp::to_number(error.code),
+                                                  .reply_text = text,
+                                                  .failing_class_id = error.method.class_id,
+                                                  .failing_method_id = error.method.method_id});
+  ++departures_expected_;  // Answers may come before the calls return.
   close_channels();
   delete_exclusive_queues();
-  send(0, amqp::ConnectionClose{.reply_code = amqp::to_number(error.code),
-                                .reply_text = text,
-                                .failing_class_id = error.method.class_id,
-                                .failing_method_id = error.method.method_id});
-  state_ = State::closing;
   const std::int64_t heartbeat_ms = std::int64_t{heartbeat_s_} * 1000;
   schedule_deadline(input_refused_     ? refusal_ms
                     : heartbeat_ms > 0 ? std::min(heartbeat_ms, close_timeout_ms_max)
                                        : close_timeout_ms_max);
+  departed();
 }
 
 void Connection::close(amqp::ReplyCode code, std::string_view text) {
@@ -202,6 +205,8 @@ void Connection::departed() {
   }
   if (state_ == State::client_closing) {
     finish_client_close();
+  } else if (!held_close_.empty()) {
+    send_frame(std::exchange(held_close_, {}));
   } else if (pending_ && pending_->kind == PendingMethod::Kind::departure) {
     send_frame(pending_->reply);
     finish_pending();

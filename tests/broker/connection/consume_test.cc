@@ -115,6 +115,12 @@ TEST_P(DepartureTest, AutoDeleteQueuesAreGoneWhenAnErrorClosesTheChannel) {
   EXPECT_FALSE(was_there_);
 }
 
+TEST_P(DepartureTest, AutoDeleteQueuesAreGoneWhenAnErrorClosesTheConnection) {
+  client_.send(1, amqp::ChannelOpen{});
+  EXPECT_THAT(client_.answer(), HasSubstr("0 connection.close reply-code=504"));
+  EXPECT_FALSE(was_there_);
+}
+
 TEST_P(ConsumeTest, AChannelHasNoMoreConsumersThanItMay) {
   broker_.settings().consumer_max_per_channel = 1;
   client_.send(1, amqp::BasicConsume{.queue = queue_, .consumer_tag = "one"});
