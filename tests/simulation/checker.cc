@@ -289,7 +289,9 @@ void Checker::check_redelivered(const Emission& emission, const Message& message
 void Checker::hold(const Emission& emission, Message& message) {
   const auto found = channels_.find(emission.channel);
   if (found == channels_.end() || found->second->is_unsure) {
-    return;  // The client has closed it, and the broker will learn of it.
+    // The client has closed it, and the broker will learn of it.
+    unfollowed_bytes_[emission.name.queue] += message.body_bytes;
+    return;
   }
   ObservedChannel& channel = *found->second;
   message.held = true;
@@ -402,8 +404,11 @@ bool Checker::holds(const MessageName& name, model::ConsumerId consumer) const {
 }
 
 std::size_t Checker::held_bytes_max(std::uint32_t queue) const {
-  const auto found = held_bytes_max_.find(queue);
-  return found == held_bytes_max_.end() ? 0 : found->second;
+  const auto bytes_of = [queue](const std::map<std::uint32_t, std::size_t>& bytes) {
+    const auto found = bytes.find(queue);
+    return found == bytes.end() ? 0 : found->second;
+  };
+  return bytes_of(held_bytes_max_) + bytes_of(unfollowed_bytes_);
 }
 
 }  // namespace lepus::simulation

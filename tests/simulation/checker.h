@@ -146,6 +146,7 @@ class Checker {
 
   [[nodiscard]] std::uint64_t emission_count() const { return emission_count_; }
 
+  /// Not less than what the clients ever had of the queue at a time.
   [[nodiscard]] std::size_t held_bytes_max(std::uint32_t queue) const;
 
   [[nodiscard]] std::uint64_t confirmed_count() const { return confirmed_count_; }
@@ -234,6 +235,8 @@ class Checker {
   std::set<model::QueueId> had_consumer_;                       // as a durable record says
   std::map<std::uint32_t, std::size_t> held_bytes_;
   std::map<std::uint32_t, std::size_t> held_bytes_max_;
+  /// Of all that was delivered to channels whose deliveries are not followed.
+  std::map<std::uint32_t, std::size_t> unfollowed_bytes_;
 };
 
 }  // namespace lepus::simulation

@@ -11,7 +11,7 @@ constexpr std::size_t steps = 4000;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t real_store_seeds = 5;
 #else
-constexpr std::uint64_t real_store_seeds = 25;
+constexpr std::uint64_t real_store_seeds = 20;
 #endif
 
 class SimulationTest : public ::testing::TestWithParam<std::uint32_t> {};
@@ -99,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(
                                    StoreKind::rocksdb},
                       MutationCase{Mutation::store_answers_early, "was confirmed and is lost",
                                    StoreKind::rocksdb},
-                      MutationCase{Mutation::store_does_not_sync, "was confirmed and is lost",
+                      MutationCase{Mutation::store_does_not_sync, "came back after a restart",
                                    StoreKind::rocksdb}));
 #endif
 

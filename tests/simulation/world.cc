@@ -265,7 +265,8 @@ void World::shut_down() {
 }
 
 void World::crash() {
-  const std::size_t durable = random.below(store_->waiting_units() + 1);
+  const bool splits = options_.mutation == Mutation::store_splits_units;
+  const std::size_t durable = splits ? 0 : random.below(store_->waiting_units() + 1);
   trace("==== crash: {} of {} units are durable", durable, store_->waiting_units());
   store_->crash(durable, random);
   shut_down();
