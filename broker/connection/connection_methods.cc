@@ -104,7 +104,7 @@ void Connection::open_channel(const amqp::Frame& frame) {
 // ---- errors
 
 // By value: the error may belong to a channel that is released here.
-void Connection::fail(amqp::ProtocolError error) {
+void Connection::fail(amqp::ProtocolError error) {  // NOLINT(performance-unnecessary-value-param)
   switch (state_) {
     case State::running:
     case State::awaiting_open:

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t body_header_bytes = 24;
 
 char filling(std::uint32_t publisher, std::uint64_t number) {
-  return static_cast<char>('a' + (publisher * 7 + number) % 26);
+  return static_cast<char>('a' + (std::uint64_t{publisher} * 7 + number) % 26);
 }
 
 }  // namespace

@@ -38,6 +38,53 @@ enum class Role {
 
 std::string_view to_text(Role role);
 
+// ---- what a client knows of a channel of its own
+
+struct Publisher {
+  std::uint32_t id = 0;
+  std::uint64_t last_number = 0;
+  bool confirms = false;
+  std::map<std::uint64_t, std::vector<MessageName>> unconfirmed;
+};
+
+struct ConsumerOfClient {
+  std::uint32_t queue = 0;
+  bool no_ack = false;
+  bool cancelling = false;
+};
+
+struct Unacked {
+  MessageName name;
+  std::string consumer_tag;
+};
+
+struct HeldSettlement {
+  MessageName name;
+  std::uint64_t delivery_tag = 0;
+  std::string consumer_tag;
+  Settling settling = Settling::ack;
+};
+
+struct TransactionOfClient {
+  TransactionNumber number = 0;  ///< of the open one
+  bool has_publishes = false;
+  std::vector<HeldSettlement> settlements;
+  std::deque<TransactionNumber> committing;  ///< tx.commit was sent, in this order
+};
+
+struct ClientChannel {
+  std::uint32_t serial = 0;
+  bool closing = false;  ///< channel.close was sent
+  std::shared_ptr<ObservedChannel> observed;
+  std::optional<Publisher> publisher;
+  std::optional<TransactionOfClient> transaction;
+  std::map<std::string, ConsumerOfClient> consumers;
+  std::map<std::uint64_t, Unacked> unacked;  ///< by delivery tag
+  std::deque<ConsumerOfClient> gets;         ///< basic.get without an answer as yet
+  bool recovering = false;
+  std::size_t requests = 0;  ///< synchronous methods without an answer as yet
+};
+
 /// An AMQP client that does by chance what its role allows. Its octets lie on the way in both
 /// directions until the scheduler moves some of them.
 class Client final : public connection::TransportSession {
@@ -83,51 +130,6 @@ class Client final : public connection::TransportSession {
   void drain_queues();
 
  private:
-  struct Publisher {
-    std::uint32_t id = 0;
-    std::uint64_t last_number = 0;
-    bool confirms = false;
-    std::map<std::uint64_t, std::vector<MessageName>> unconfirmed;
-  };
-
-  struct ConsumerOfClient {
-    std::uint32_t queue = 0;
-    bool no_ack = false;
-    bool cancelling = false;
-  };
-
-  struct Unacked {
-    MessageName name;
-    std::string consumer_tag;
-  };
-
-  struct HeldSettlement {
-    MessageName name;
-    std::uint64_t delivery_tag = 0;
-    std::string consumer_tag;
-    Settling settling = Settling::ack;
-  };
-
-  struct TransactionOfClient {
-    TransactionNumber number = 0;  ///< of the open one
-    bool has_publishes = false;
-    std::vector<HeldSettlement> settlements;
-    std::deque<TransactionNumber> committing;  ///< tx.commit was sent, in this order
-  };
-
-  struct ClientChannel {
-    std::uint32_t serial = 0;
-    bool closing = false;  ///< channel.close was sent
-    std::shared_ptr<ObservedChannel> observed;
-    std::optional<Publisher> publisher;
-    std::optional<TransactionOfClient> transaction;
-    std::map<std::string, ConsumerOfClient> consumers;
-    std::map<std::uint64_t, Unacked> unacked;  ///< by delivery tag
-    std::deque<ConsumerOfClient> gets;         ///< basic.get without an answer as yet
-    bool recovering = false;
-    std::size_t requests = 0;  ///< synchronous methods without an answer as yet
-  };
-
   struct SettlingOnItsWay {
     std::uint64_t stream_end = 0;  ///< where in all octets of this connection the method ends
     std::uint16_t channel = 0;

@@ -59,6 +59,7 @@ std::vector<World::QueueOfWorld> choose_queues(Random& random) {
 
 std::vector<Checker::QueueTraits> traits_of(const std::vector<World::QueueOfWorld>& queues) {
   std::vector<Checker::QueueTraits> traits;
+  traits.reserve(queues.size());
   for (const auto& queue : queues) {
     traits.push_back(
         {queue.durable, queue.max_priority, queue.single_active, queue.dead_letters_to});

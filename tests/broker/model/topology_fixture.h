@@ -118,6 +118,7 @@ class TopologyFixture : public ::testing::Test {
   /// Names of the queues a message reaches, in the order of their ids.
   static std::vector<std::string> names_in(const Route& route) {
     std::vector<std::string> names;
+    names.reserve(route.queues.size());
     for (const auto& queue : route.queues) {
       names.push_back(queue->name);
     }
