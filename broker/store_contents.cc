@@ -49,6 +49,9 @@ bool is_sound(const model::RecordKey& key, std::string_view value) {
       return model::decode_topic_permissions(key, value).has_value();
     case model::RecordKind::parameter:
       return true;
+    case model::RecordKind::policy:
+    case model::RecordKind::operator_policy:
+      return model::decode_policy(key, value) != nullptr;
   }
   return false;
 }
@@ -250,6 +253,10 @@ std::string described_record(std::string_view key) {
       return fmt::format("topic permissions of user '{}' in vhost '{}'", names[0], names[1]);
     case model::RecordKind::parameter:
       return fmt::format("{} '{}' in vhost '{}'", names[0], names[2], names[1]);
+    case model::RecordKind::policy:
+      return fmt::format("policy '{}' in vhost '{}'", names[1], names[0]);
+    case model::RecordKind::operator_policy:
+      return fmt::format("operator policy '{}' in vhost '{}'", names[1], names[0]);
   }
   return "record " + to_hexadecimal(key);
 }

@@ -28,7 +28,8 @@ std::optional<std::string> existing_vhost(const model::Topology& topology, const
 /// Names of AMQP have at most 255 octets, and are not looked up or encoded if they are longer.
 bool has_too_long_name(const Match& match) {
   constexpr std::size_t name_max_bytes = 255;
-  for (const std::string_view parameter : {"vhost", "queue", "exchange", "destination", "user"}) {
+  for (const std::string_view parameter :
+       {"vhost", "queue", "exchange", "destination", "user", "policy"}) {
     const auto found = match.parameters.find(parameter);
     if (found != match.parameters.end() && found->second.size() > name_max_bytes) {
       return true;

@@ -93,7 +93,8 @@ std::optional<Response> check_right(const model::Topology& topology, const model
     case Right::monitoring:
       return is_monitor(user) ? std::nullopt : std::optional{not_authorised("Not monitor user")};
     case Right::policymaker:
-      return is_administrator(user) || user.has_tag("policymaker")
+      return is_administrator(user) || (user.has_tag("policymaker") &&
+                                        (!vhost || has_permissions(topology, user, *vhost)))
                  ? std::nullopt
                  : std::optional{not_authorised("User not authorised to access object")};
     case Right::administrator:

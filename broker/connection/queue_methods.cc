@@ -30,8 +30,7 @@ void Channel::handle_queue_declare(const amqp::QueueDeclare& method) {
   if (declared->created && queue->is_exclusive()) {
     connection_.add_exclusive_queue(queue);
   }
-  const bool expires = queue->settings.expires_ms.has_value();
-  if (declared->created ? expires : method.no_wait) {
+  if (declared->created ? declared->expires : method.no_wait) {
     // Counts as use of the queue; of a new one, so that its time begins.
     host().shard().send_to_owner(queue->owner, model::QueryQueue{queue, {reference(), 0}});
   }

@@ -114,9 +114,9 @@ void name_deaths(FieldTable& headers, const Message& message, std::string_view q
 
 }  // namespace
 
-MessagePtr make_dead_letter(const Message& message, const QueueRecord& from,
-                            DeadLetterReason reason, std::int64_t time_ms) {
-  const QueueSettings& settings = from.settings;
+MessagePtr make_dead_letter(const Message& message, std::string_view queue,
+                            const QueueSettings& settings, DeadLetterReason reason,
+                            std::int64_t time_ms) {
   LEPUS_ASSERT(settings.dead_letter_exchange.has_value(), "the caller looked for it");
   const std::string_view routing_key = settings.dead_letter_routing_key
                                            ? std::string_view{*settings.dead_letter_routing_key}
@@ -131,9 +131,9 @@ MessagePtr make_dead_letter(const Message& message, const QueueRecord& from,
     headers = FieldTable::decode(properties.headers->bytes).value_or(FieldTable{});
   }
   record_event(headers,
-               new_event(message, properties, headers, from.name, reason_name(reason), time_ms),
-               from.name, reason_name(reason));
-  name_deaths(headers, message, from.name, reason_name(reason));
+               new_event(message, properties, headers, queue, reason_name(reason), time_ms), queue,
+               reason_name(reason));
+  name_deaths(headers, message, queue, reason_name(reason));
   if (settings.dead_letter_routing_key) {
     headers.erase("CC");
   }

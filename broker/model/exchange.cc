@@ -5,9 +5,21 @@
 #include "broker/model/direct_exchange.h"
 #include "broker/model/fanout_exchange.h"
 #include "broker/model/headers_exchange.h"
+#include "broker/model/policy.h"
 #include "broker/model/topic_exchange.h"
 
 namespace lepus::model {
+
+namespace {
+
+/// What arguments or a policy's definition name as alternate-exchange.
+std::optional<std::string> alternate_in(const amqp::FieldTable& table) {
+  const amqp::FieldValue* value = table.find("alternate-exchange");
+  const std::string* name = value == nullptr ? nullptr : value->as_string();
+  return name == nullptr ? std::nullopt : std::optional{*name};
+}
+
+}  // namespace
 
 std::string_view name_of(ExchangeType type) {
   switch (type) {
@@ -51,11 +63,15 @@ std::shared_ptr<Exchange> Exchange::create(ExchangeRecord record) {
   LEPUS_ASSERT(false, "every type has a class");
 }
 
-Exchange::Exchange(ExchangeRecord record) : record_(std::move(record)) {
-  if (const amqp::FieldValue* value = record_.arguments.find("alternate-exchange")) {
-    if (const std::string* name = value->as_string()) {
-      alternate_ = *name;
-    }
+Exchange::Exchange(ExchangeRecord record)
+    : record_(std::move(record)), alternate_(alternate_in(record_.arguments)) {}
+
+void Exchange::set_policy(std::shared_ptr<const Policy> policy) {
+  policy_ = std::move(policy);
+  alternate_ = alternate_in(record_.arguments);
+  // The default exchange reaches all queues and has no alternate.
+  if (!alternate_ && policy_ != nullptr && !is_default()) {
+    alternate_ = alternate_in(policy_->description().definition);
   }
 }
 

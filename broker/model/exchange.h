@@ -14,6 +14,8 @@
 
 namespace lepus::model {
 
+class Policy;
+
 enum class ExchangeType { direct, fanout, topic, headers };
 
 /// "direct", "fanout", "topic", "headers".
@@ -42,8 +44,8 @@ struct RoutingInput {
 };
 
 /// An exchange and the index of its bindings. Everything of the record is immutable and may be read
-/// by any thread for as long as the pointer is held; the bindings belong to the topology and are
-/// touched under its lock only.
+/// by any thread for as long as the pointer is held; the bindings and the policy belong to the
+/// topology and are touched under its lock only.
 class Exchange {
  public:
   /// An exchange of the record's type, without bindings.
@@ -71,15 +73,21 @@ class Exchange {
 
   [[nodiscard]] const amqp::FieldTable& arguments() const { return record_.arguments; }
 
-  /// The argument alternate-exchange.
-  [[nodiscard]] const std::optional<std::string>& alternate() const { return alternate_; }
-
   [[nodiscard]] std::string described() const;
 
   /// Changes whenever anything changes that a message published here may reach. Any thread.
   [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
   // ---- under the topology's lock
+  /// The alternate exchange: the argument's, else the policy's.
+  [[nodiscard]] const std::optional<std::string>& alternate() const { return alternate_; }
+
+  /// The policy that is in force, or null.
+  [[nodiscard]] const std::shared_ptr<const Policy>& policy() const { return policy_; }
+
+  /// Takes the policy, which may change the alternate exchange.
+  void set_policy(std::shared_ptr<const Policy> policy);
+
   void raise_version() { version_.fetch_add(1, std::memory_order_release); }
 
   /// Puts the binding into the index and the list of bindings with this source.
@@ -104,6 +112,7 @@ class Exchange {
   virtual void unindex_binding(Binding& binding) = 0;
 
   const ExchangeRecord record_;
+  std::shared_ptr<const Policy> policy_;
   std::optional<std::string> alternate_;
   std::atomic<std::uint64_t> version_{1};
 };

@@ -104,7 +104,7 @@ bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Ba
   if (!queue.seal_row(row)) {
     // Settled before it was written. By a consumer, that is as safe as a commit; by a transaction
     // or by dead-lettering only once the unit is committed, which holds what took its place.
-    if (unit.holds_groups || queue.record().settings.dead_letter_exchange) {
+    if (unit.holds_groups || queue.may_have_dead_lettered()) {
       unit.waiters.push_back(row.publisher);
     } else {
       answer_(row.publisher, false);

@@ -21,9 +21,11 @@ Durability durability_of(const QueueRecord& record) {
 
 Queue::Queue(std::shared_ptr<QueueRecord> record, QueueHost& host)
     : record_(std::move(record)),
+      settings_(record_, &record_->settings),
       host_(host),
       consumers_(record_->settings.single_active_consumer),
-      last_used_ms_(host.clock().steady_ms()) {
+      last_used_ms_(host.clock().steady_ms()),
+      had_dead_letter_exchange_(settings_->dead_letter_exchange.has_value()) {
   sub_queues_.push_back(
       std::make_unique<SubQueue>(Priority{0}, durability_of(*record_), host_.memory()));
   schedule_timer();
@@ -73,7 +75,7 @@ PublishAnswer Queue::publish(MessagePtr message, const PublisherRef& publisher) 
     return PublishAnswer::taken;  // routed before the queue went
   }
   if (refuses(*message)) {
-    if (record_->settings.overflow == QueueSettings::Overflow::reject_publish_dlx) {
+    if (settings_->overflow == QueueSettings::Overflow::reject_publish_dlx) {
       host_.dead_letter(*this, std::nullopt, std::move(message), DeadLetterReason::maxlen);
     }
     return PublishAnswer::refused;
@@ -226,7 +228,7 @@ void Queue::read_ahead() {
     return;
   }
   const QueueMemory& memory = host_.memory();
-  const bool is_wanted = !consumers_.empty() || !waiting_gets_.empty();
+  const bool is_wanted = !consumers_.empty() || !waiting_gets_.empty() || must_drop();
   if (!is_wanted && !may_expire() && memory.is_scarce()) {
     return;
   }
@@ -285,6 +287,11 @@ void Queue::restore(const storage::QueueProgress& progress, bool clean_stop) {
     progress_changed();
   }
   schedule_timer();
+  if (must_drop()) {
+    // A policy came and the messages have not gone yet; nothing is in memory now.
+    host_.set_timer(*this, host_.clock().steady_ms());
+    timer_at_ms_ = host_.clock().steady_ms();
+  }
 }
 
 void Queue::read_has_failed(const std::string& error) {

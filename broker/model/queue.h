@@ -89,6 +89,19 @@ class Queue {
 
   [[nodiscard]] const std::shared_ptr<QueueRecord>& shared_record() const { return record_; }
 
+  /// What is in force: the record's settings, or those with policies.
+  [[nodiscard]] const QueueSettings& settings() const { return *settings_; }
+
+  [[nodiscard]] const std::shared_ptr<const QueueSettings>& shared_settings() const {
+    return settings_;
+  }
+
+  /// Policies have changed: from now on these hold, for messages that are here already too.
+  void change_settings(std::shared_ptr<const QueueSettings> settings);
+
+  /// Whether messages may have left for a dead-letter exchange, in this run.
+  [[nodiscard]] bool may_have_dead_lettered() const { return had_dead_letter_exchange_; }
+
   [[nodiscard]] bool is_durable() const { return record_->durable; }
 
   /// The message is to outlast a restart here.
@@ -215,7 +228,7 @@ class Queue {
   [[nodiscard]] std::optional<std::int64_t> expires_at_ms(const Message& message) const;
 
   [[nodiscard]] bool may_expire() const {
-    return has_expiring_messages_ || record_->settings.message_ttl_ms.has_value();
+    return has_expiring_messages_ || settings_->message_ttl_ms.has_value();
   }
 
   void drop_expired();
@@ -224,10 +237,12 @@ class Queue {
   void drop_front(SubQueue& from, DeadLetterReason reason);
   void drop_unacked(SubQueue& sub_queue, Position position, DeadLetterReason reason);
   [[nodiscard]] bool is_over_limit(std::uint64_t count, std::uint64_t bytes) const;
+  [[nodiscard]] bool must_drop() const;
   void schedule_timer();
   void progress_changed(bool urgent = false);
 
   const std::shared_ptr<QueueRecord> record_;
+  std::shared_ptr<const QueueSettings> settings_;  // never null
   QueueHost& host_;
   std::vector<std::unique_ptr<SubQueue>> sub_queues_;  // highest priority first
   Consumers consumers_;
@@ -239,6 +254,7 @@ class Queue {
   std::uint32_t pending_rows_ = 0;       // rows in pending or in-flight batches name this queue
   FirstUse first_use_ = FirstUse::none;  // by a consumer or a get
   bool has_expiring_messages_ = false;   // some message had an expiration of its own
+  bool had_dead_letter_exchange_ = false;
   bool progress_is_dirty_ = false;
   bool is_marked_paging_ = false;
   bool waits_for_acks_ = false;

@@ -13,8 +13,6 @@ namespace lepus::model {
 
 namespace {
 
-/// Ten years of 365 days.
-constexpr std::int64_t duration_max_ms = 315'360'000'000;
 constexpr std::int64_t priority_max = 255;
 
 /// Where a rule finds the value and what it fills. A rule answers why the value is refused, as
@@ -165,21 +163,12 @@ std::string check_max_priority(const Argument& argument) {
 }
 
 std::string check_overflow(const Argument& argument) {
-  std::string why = check_word(
+  const std::string why = check_word(
       argument.value, {"drop-head", "reject-publish", "reject-publish-dlx"}, "invalid_overflow");
   if (!why.empty()) {
     return why;
   }
-  using Overflow = QueueSettings::Overflow;
-  const std::string& word = *argument.value.as_string();
-  if (word == "reject-publish") {
-    argument.settings.overflow = Overflow::reject_publish;
-  } else if (word == "reject-publish-dlx") {
-    // Quorum queues take the word and drop the head all the same.
-    argument.settings.overflow = argument.settings.type == QueueType::quorum
-                                     ? Overflow::drop_head
-                                     : Overflow::reject_publish_dlx;
-  }
+  argument.settings.overflow = *overflow_from(*argument.value.as_string(), argument.settings.type);
   return {};
 }
 
@@ -328,6 +317,21 @@ std::string_view module_name_of(QueueType type) {
       return "rabbit_quorum_queue";
   }
   return {};
+}
+
+std::optional<QueueSettings::Overflow> overflow_from(std::string_view word, QueueType type) {
+  using Overflow = QueueSettings::Overflow;
+  if (word == "drop-head") {
+    return Overflow::drop_head;
+  }
+  if (word == "reject-publish") {
+    return Overflow::reject_publish;
+  }
+  if (word == "reject-publish-dlx") {
+    // Quorum queues take the word and drop the head all the same.
+    return type == QueueType::quorum ? Overflow::drop_head : Overflow::reject_publish_dlx;
+  }
+  return std::nullopt;
 }
 
 Checked<QueueSettings> check_queue_arguments(const amqp::FieldTable& arguments,

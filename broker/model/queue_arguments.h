@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,13 @@ namespace lepus::model {
 
 /// "rabbit_classic_queue", "rabbit_quorum_queue": RabbitMQ's module names, which its texts contain.
 [[nodiscard]] std::string_view module_name_of(QueueType type);
+
+/// The longest time that a queue knows: ten years of 365 days.
+inline constexpr std::int64_t duration_max_ms = 315'360'000'000;
+
+/// What an overflow's word means for that type of queue; nothing if it is none.
+[[nodiscard]] std::optional<QueueSettings::Overflow> overflow_from(std::string_view word,
+                                                                   QueueType type);
 
 /// Checks the arguments of queue.declare in RabbitMQ's order and makes settings of them.
 /// @param described  "queue 'q' in vhost '/'", for the texts

@@ -333,7 +333,7 @@ void Queue::settle_one(Settlement settlement, MessagePlace place, ConsumerId exp
 }
 
 void Queue::give_back(SubQueue& sub_queue, Position position, const UnackedMessage& unacked) {
-  const auto& limit = record_->settings.delivery_limit;
+  const auto& limit = settings_->delivery_limit;
   if (limit && unacked.delivery_count >= *limit) {
     drop_unacked(sub_queue, position, DeadLetterReason::delivery_limit);
     return;

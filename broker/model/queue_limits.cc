@@ -3,13 +3,28 @@
 #include "broker/base/assert.h"
 #include "broker/model/queue.h"
 
-// What leaves a queue without being consumed: expired messages, messages over a length limit, and
-// the queue itself when nobody uses it.
+// What leaves a queue without being consumed, and the settings that say so: expired messages,
+// messages over a length limit, and the queue itself when nobody uses it.
 
 namespace lepus::model {
 
+void Queue::change_settings(std::shared_ptr<const QueueSettings> settings) {
+  if (ended_ || settings == settings_) {
+    return;
+  }
+  const bool expires_otherwise = settings->expires_ms != settings_->expires_ms;
+  settings_ = std::move(settings);
+  had_dead_letter_exchange_ |= settings_->dead_letter_exchange.has_value();
+  if (expires_otherwise) {
+    last_used_ms_ = host_.clock().steady_ms();  // A new time begins now, however long it was idle.
+  }
+  drop_expired();
+  drop_over_limit();
+  schedule_timer();
+}
+
 std::optional<std::int64_t> Queue::expires_at_ms(const Message& message) const {
-  const auto& queue_ttl_ms = record_->settings.message_ttl_ms;
+  const auto& queue_ttl_ms = settings_->message_ttl_ms;
   const Message::Traits& traits = message.traits();
   if (!queue_ttl_ms && !traits.has_expiration) [[likely]] {
     return std::nullopt;
@@ -39,13 +54,13 @@ void Queue::drop_expired() {
 }
 
 bool Queue::is_over_limit(std::uint64_t count, std::uint64_t bytes) const {
-  const QueueSettings& settings = record_->settings;
+  const QueueSettings& settings = *settings_;
   return (settings.max_length && count > *settings.max_length) ||
          (settings.max_length_bytes && bytes > *settings.max_length_bytes);
 }
 
 bool Queue::refuses(const Message& message) {
-  const QueueSettings& settings = record_->settings;
+  const QueueSettings& settings = *settings_;
   if ((!settings.max_length && !settings.max_length_bytes) ||
       settings.overflow == QueueSettings::Overflow::drop_head) [[likely]] {
     return false;
@@ -55,8 +70,17 @@ bool Queue::refuses(const Message& message) {
          is_over_limit(ready_count() + 1, ready_bytes() + message.body().size());
 }
 
+bool Queue::must_drop() const {
+  const QueueSettings& settings = *settings_;
+  if (!settings.max_length && !settings.max_length_bytes) [[likely]] {
+    return false;
+  }
+  return settings.overflow == QueueSettings::Overflow::drop_head &&
+         is_over_limit(ready_count(), ready_bytes());
+}
+
 void Queue::drop_over_limit() {
-  const QueueSettings& settings = record_->settings;
+  const QueueSettings& settings = *settings_;
   if (ended_ || (!settings.max_length && !settings.max_length_bytes)) [[likely]] {
     return;
   }
@@ -108,8 +132,8 @@ void Queue::dead_lettered(std::span<const MessagePlace> places) {
 
 void Queue::schedule_timer() {
   std::int64_t at_ms = INT64_MAX;
-  if (record_->settings.expires_ms && consumers_.empty()) {
-    at_ms = last_used_ms_ + *record_->settings.expires_ms;
+  if (settings_->expires_ms && consumers_.empty()) {
+    at_ms = last_used_ms_ + *settings_->expires_ms;
   }
   constexpr std::int64_t read_retry_ms = 1000;
   if (had_read_fault_) {
@@ -140,7 +164,7 @@ void Queue::on_timer() {
   if (ended_) {
     return;
   }
-  const auto& expires_ms = record_->settings.expires_ms;
+  const auto& expires_ms = settings_->expires_ms;
   if (expires_ms && consumers_.empty() &&
       host_.clock().steady_ms() >= last_used_ms_ + *expires_ms) {
     host_.queue_ended(*this);
@@ -150,6 +174,7 @@ void Queue::on_timer() {
     read_ahead();
   }
   drop_expired();
+  drop_over_limit();
   schedule_timer();
 }
 

@@ -13,8 +13,8 @@ namespace lepus::model {
 
 enum class QueueType { classic, quorum };
 
-/// The limits and rules of a queue as its arguments (and later its policies) set them; checked
-/// values only.
+/// The limits and rules of a queue as its arguments set them, or its arguments and policies
+/// together; checked values only.
 struct QueueSettings {
   QueueType type = QueueType::classic;
   std::optional<std::int64_t> expires_ms;      ///< x-expires
@@ -31,6 +31,8 @@ struct QueueSettings {
   std::uint8_t max_priority = 0;  ///< 0: no priorities
   bool single_active_consumer = false;
   std::optional<std::uint32_t> delivery_limit;  ///< quorum queues
+
+  friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
 };
 
 /// What the topology knows of a queue. Shared by all shards, immutable but for `deleted`; the
@@ -45,6 +47,7 @@ struct QueueRecord {
   bool auto_delete = false;
   ConnectionId exclusive_owner = ConnectionId::none;
   amqp::FieldTable arguments;
+  /// The arguments' alone. With those of policies: Queue::settings(), Topology::settings_of().
   QueueSettings settings;
   std::string user;  ///< who declared it
   /// The record's batch in the topology's log; a declare is answered once it is committed. 0:

@@ -299,6 +299,7 @@ void Shard::wait_for_topology(TopologyTicket ticket, const RequestId& request) {
 }
 
 void Shard::topology_committed(TopologyTicket up_to, storage::Outcome) {
+  queues_->follow_policies();
   while (!waiting_for_topology_.empty() && waiting_for_topology_.begin()->first <= up_to) {
     auto waiting = waiting_for_topology_.extract(waiting_for_topology_.begin());
     if (auto* done = std::get_if<Done>(&waiting.mapped())) {

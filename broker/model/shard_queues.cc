@@ -46,7 +46,9 @@ Queue& ShardQueues::make(std::shared_ptr<QueueRecord> record) {
   const QueueId id = record->id;
   auto [place, added] = queues_.emplace(id, std::make_unique<Queue>(std::move(record), *this));
   LEPUS_ASSERT(added, "one queue per id");
-  return *place->second;
+  Queue& queue = *place->second;
+  queue.change_settings(environment_.topology->settings_of(queue.shared_record()));
+  return queue;
 }
 
 Queue* ShardQueues::find(QueueId id) {
@@ -74,6 +76,22 @@ TopologyTicket ShardQueues::remove(Queue& queue) {
   queues_.erase(found);
   ended_.back()->end();
   return ticket;
+}
+
+void ShardQueues::follow_policies() {
+  const std::uint64_t version = environment_.topology->policies_version();
+  if (version == policies_version_) [[likely]] {
+    return;
+  }
+  policies_version_ = version;
+  const Call call{*this};
+  for (QueueWithSettings& each : environment_.topology->list_settings(environment_.index)) {
+    if (auto found = queues_.find(each.queue->id); found != queues_.end()) {
+      found->second->change_settings(std::move(each.settings));
+    } else if (each.settings->expires_ms && !each.queue->deleted) {
+      make(std::move(each.queue));  // Nobody has used it; now its time begins.
+    }
+  }
 }
 
 void ShardQueues::drop_ended() {
@@ -122,10 +140,11 @@ void ShardQueues::connection_gone(ConnectionId connection) {
 
 bool ShardQueues::dead_letter(Queue& queue, std::optional<MessagePlace> place, MessagePtr message,
                               DeadLetterReason reason) {
-  if (!queue.record().settings.dead_letter_exchange) {
+  if (!queue.settings().dead_letter_exchange) {
     return false;
   }
-  letters_.push_back({queue.shared_record(), place, std::move(message), reason});
+  letters_.push_back(
+      {queue.shared_record(), queue.shared_settings(), place, std::move(message), reason});
   return true;
 }
 
@@ -168,7 +187,8 @@ Route ShardQueues::dead_letter_route(std::string_view vhost, const Message& lett
 
 void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
   const MessagePtr letter =
-      make_dead_letter(*deferred.message, *deferred.from, deferred.reason, clock().wall_ms());
+      make_dead_letter(*deferred.message, deferred.from->name, *deferred.settings, deferred.reason,
+                       clock().wall_ms());
   const Route route =
       letter == nullptr ? Route{} : dead_letter_route(deferred.from->vhost, *letter);
   if (needs_group(deferred, route)) {

@@ -37,6 +37,9 @@ class ShardQueues final : public QueueHost {
   /// Deletes the queue: from the topology, then here. @return what must be committed first.
   TopologyTicket remove(Queue& queue);
 
+  /// Queues take their settings from the topology again if policies have changed.
+  void follow_policies();
+
   void output_drained(ConnectionId connection, std::uint64_t bytes);
   void connection_gone(ConnectionId connection);
 
@@ -109,7 +112,8 @@ class ShardQueues final : public QueueHost {
  private:
   struct DeferredLetter {
     std::shared_ptr<QueueRecord> from;
-    std::optional<MessagePlace> place;  // none: the queue refused it
+    std::shared_ptr<const QueueSettings> settings;  // when it died
+    std::optional<MessagePlace> place;              // none: the queue refused it
     MessagePtr message;
     DeadLetterReason reason{};
   };
@@ -140,7 +144,8 @@ class ShardQueues final : public QueueHost {
   SubmitGroup letters_group_;          // letters to queues of other shards
   std::uint64_t grouped_letters_ = 0;  // whose settlement has not come back yet
   std::vector<QueueId> ending_;
-  std::uint32_t calls_ = 0;  // under way
+  std::uint64_t policies_version_ = 0;  // the topology's that the queues follow
+  std::uint32_t calls_ = 0;             // under way
   bool congested_ = false;
 };
 

@@ -16,6 +16,7 @@
 #include "broker/model/binding.h"
 #include "broker/model/exchange.h"
 #include "broker/model/ids.h"
+#include "broker/model/policy.h"
 #include "broker/model/protocol_error.h"
 #include "broker/model/queue_record.h"
 #include "broker/model/user.h"
@@ -51,6 +52,13 @@ struct DeclaredQueue {
   std::shared_ptr<QueueRecord> queue;
   bool created = false;
   TopologyTicket ticket = 0;
+  bool expires = false;  ///< a new queue that ends when it is not used
+};
+
+/// A queue with what its arguments and policies say.
+struct QueueWithSettings {
+  std::shared_ptr<QueueRecord> queue;
+  std::shared_ptr<const QueueSettings> settings;
 };
 
 /// A vhost as management sees it.
@@ -63,7 +71,7 @@ struct VhostDescription {
   std::optional<std::int64_t> max_queues;
 };
 
-/// A runtime parameter (policies, cluster name, …): kept under its name, not looked into here.
+/// A runtime parameter (cluster name, …): kept under its name, not looked into here.
 struct RuntimeParameter {
   std::string component;
   std::string vhost;  ///< empty: global
@@ -218,6 +226,28 @@ class Topology {
   /// 0 if there is none.
   TopologyTicket delete_parameter(std::string_view component, std::string_view vhost,
                                   std::string_view name);
+
+  // ---- policies
+  /// Makes or replaces the policy, which check_policy() has made. Queues and exchanges of the vhost
+  /// follow it at once; queues' owners look at policies_version().
+  Result<TopologyTicket> put_policy(PolicyDescription policy);
+  /// 0 if there is none.
+  TopologyTicket delete_policy(PolicyKind kind, std::string_view vhost, std::string_view name);
+  [[nodiscard]] std::optional<PolicyDescription> find_policy(PolicyKind kind,
+                                                             std::string_view vhost,
+                                                             std::string_view name) const;
+  /// By vhost, and there in the order in which they are tried.
+  /// @param vhost  empty: all vhosts
+  [[nodiscard]] std::vector<PolicyDescription> list_policies(PolicyKind kind,
+                                                             std::string_view vhost) const;
+  /// Rises whenever settings of queues may have changed. Any thread, without a lock.
+  [[nodiscard]] std::uint64_t policies_version() const;
+  /// What is in force for the queue now. The settings are the same object until they change.
+  [[nodiscard]] std::shared_ptr<const QueueSettings> settings_of(
+      const std::shared_ptr<QueueRecord>& queue) const;
+  [[nodiscard]] std::vector<QueueWithSettings> list_settings(ShardIndex owner) const;
+  [[nodiscard]] AppliedPolicies policies_of(const QueueRecord& queue) const;
+  [[nodiscard]] std::shared_ptr<const Policy> policy_of(const Exchange& exchange) const;
 
   // ---- listings for management: snapshots, in no order
   /// @param vhost  empty: all vhosts. The default exchange is among them.

@@ -37,6 +37,8 @@ int load_order(RecordKind kind) {
     case RecordKind::exchange:
     case RecordKind::queue:
     case RecordKind::permissions:
+    case RecordKind::policy:
+    case RecordKind::operator_policy:
       return 1;
     case RecordKind::topic_permissions:
     case RecordKind::binding:
@@ -94,6 +96,9 @@ struct TopologyLoader {
         state.parameters[{key.names[0], key.names[1], key.names[2]}] = {
             key.names[0], key.names[1], key.names[2], std::string{value}};
         return true;
+      case RecordKind::policy:
+      case RecordKind::operator_policy:
+        return load_policy(key, value);
     }
     return false;
   }
@@ -148,6 +153,18 @@ struct TopologyLoader {
     vhost->add_binding(*binding,
                        binding_key(key.names[0], binding->source, binding->destination_type,
                                    binding->destination, binding->routing_key, binding->arguments));
+    return true;
+  }
+
+  /// apply_policies() follows when all are there.
+  bool load_policy(const RecordKey& key, std::string_view value) {
+    std::shared_ptr<const Policy> policy = decode_policy(key, value);
+    Vhost* vhost = state.find_vhost(key.names[0]);
+    if (policy == nullptr || vhost == nullptr) {
+      return false;
+    }
+    const PolicyKind kind = policy->description().kind;
+    vhost->policies(kind).put(std::move(policy));
     return true;
   }
 
@@ -211,6 +228,9 @@ Result<void> Topology::load(const storage::Recovered& recovered) {
     if (!loader.load(key, value)) {
       return fail(fmt::format("the topology's record {} is damaged", described(key)));
     }
+  }
+  for (const auto& [name, vhost] : state_->vhosts) {
+    vhost->apply_policies();
   }
   for (const auto& [id, queue] : state_->queues_by_id) {
     next_id = std::max(next_id, id + 1);

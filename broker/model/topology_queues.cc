@@ -199,7 +199,8 @@ Checked<DeclaredQueue> Topology::declare_queue(const Access& access,
         state_->write_record(queue_key(access.vhost(), declaring.name), encode(**queue));
   }
   const TopologyTicket ticket = state_->ticket_of((*queue)->declared_in);
-  return DeclaredQueue{*std::move(queue), created, ticket};
+  const bool expires = created && state_->find_entry(**queue)->settings->expires_ms.has_value();
+  return DeclaredQueue{*std::move(queue), created, ticket, expires};
 }
 
 Checked<std::shared_ptr<QueueRecord>> Topology::State::find_same(

@@ -35,6 +35,8 @@ std::size_t name_count(RecordKind kind) {
     case RecordKind::exchange:
     case RecordKind::queue:
     case RecordKind::permissions:
+    case RecordKind::policy:
+    case RecordKind::operator_policy:
       return 2;
     case RecordKind::topic_permissions:
     case RecordKind::parameter:
@@ -170,6 +172,11 @@ std::string topic_permissions_key(std::string_view user, std::string_view vhost,
   return make_key(RecordKind::topic_permissions, {user, vhost, exchange});
 }
 
+std::string policy_key(PolicyKind kind, std::string_view vhost, std::string_view name) {
+  return make_key(kind == PolicyKind::ordinary ? RecordKind::policy : RecordKind::operator_policy,
+                  {vhost, name});
+}
+
 std::string parameter_key(std::string_view component, std::string_view vhost,
                           std::string_view name) {
   return make_key(RecordKind::parameter, {component, vhost, name});
@@ -224,6 +231,14 @@ std::string encode(const UserPermissions& permissions) {
 
 std::string encode(const TopicPermissions& permissions) {
   return text_fields({{"write", permissions.write}, {"read", permissions.read}}).encode();
+}
+
+std::string encode(const PolicyDescription& policy) {
+  amqp::FieldTable table =
+      text_fields({{"pattern", policy.pattern}, {"apply_to", name_of(policy.apply_to)}});
+  table.set("priority", policy.priority);
+  table.set("definition", policy.definition.encode());
+  return table.encode();
 }
 
 std::optional<VhostDescription> decode_vhost(const RecordKey& key, std::string_view value) {
@@ -335,6 +350,23 @@ std::optional<TopicPermissions> decode_topic_permissions(const RecordKey& key,
                           .exchange = key.names[2],
                           .write = fields.text("write"),
                           .read = fields.text("read")};
+}
+
+std::shared_ptr<const Policy> decode_policy(const RecordKey& key, std::string_view value) {
+  const FieldReader fields{value};
+  const auto target = fields.ok() ? policy_target_from(fields.text("apply_to")) : std::nullopt;
+  if (!target) {
+    return nullptr;
+  }
+  auto policy = Policy::create(
+      {.kind = key.kind == RecordKind::policy ? PolicyKind::ordinary : PolicyKind::by_operator,
+       .vhost = key.names[0],
+       .name = key.names[1],
+       .pattern = fields.text("pattern"),
+       .apply_to = *target,
+       .priority = fields.number("priority").value_or(0),
+       .definition = fields.table("definition")});
+  return policy ? *std::move(policy) : nullptr;
 }
 
 }  // namespace lepus::model

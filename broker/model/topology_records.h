@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker/model/exchange.h"
+#include "broker/model/policy.h"
 #include "broker/model/queue_record.h"
 #include "broker/model/topology.h"
 #include "broker/model/user.h"
@@ -26,6 +27,8 @@ enum class RecordKind : char {
   permissions = 'p',
   topic_permissions = 't',
   parameter = 'r',
+  policy = 'y',
+  operator_policy = 'o',
 };
 
 struct RecordKey {
@@ -48,6 +51,8 @@ struct RecordKey {
 [[nodiscard]] std::string permissions_key(std::string_view user, std::string_view vhost);
 [[nodiscard]] std::string topic_permissions_key(std::string_view user, std::string_view vhost,
                                                 std::string_view exchange);
+[[nodiscard]] std::string policy_key(PolicyKind kind, std::string_view vhost,
+                                     std::string_view name);
 [[nodiscard]] std::string parameter_key(std::string_view component, std::string_view vhost,
                                         std::string_view name);
 
@@ -60,6 +65,7 @@ struct RecordKey {
 [[nodiscard]] std::string encode(const User& user);
 [[nodiscard]] std::string encode(const UserPermissions& permissions);
 [[nodiscard]] std::string encode(const TopicPermissions& permissions);
+[[nodiscard]] std::string encode(const PolicyDescription& policy);
 
 // The names come from the key. All give nothing for a damaged value.
 
@@ -77,5 +83,8 @@ struct RecordKey {
                                                                 std::string_view value);
 [[nodiscard]] std::optional<TopicPermissions> decode_topic_permissions(const RecordKey& key,
                                                                        std::string_view value);
+/// Its definition may have keys that this release does not know.
+[[nodiscard]] std::shared_ptr<const Policy> decode_policy(const RecordKey& key,
+                                                          std::string_view value);
 
 }  // namespace lepus::model

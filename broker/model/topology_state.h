@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -40,8 +41,12 @@ struct Topology::State {
   StringMap<std::unique_ptr<Vhost>> vhosts;
   boost::unordered_flat_map<std::uint64_t, std::shared_ptr<QueueRecord>> queues_by_id;
   std::map<ParameterPlace, RuntimeParameter> parameters;
+  /// Written under the lock, read without.
+  std::atomic<std::uint64_t> policies_version{0};
   QueueIds ids;
 
+  /// The queue's entry, or null if it is not there any more.
+  [[nodiscard]] const Vhost::QueueEntry* find_entry(const QueueRecord& queue) const;
   /// Null if there is none.
   [[nodiscard]] Vhost* find_vhost(std::string_view name) const;
   /// The vhost of a connection; 530 when it was deleted under it.

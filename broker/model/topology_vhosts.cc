@@ -30,6 +30,11 @@ void erase_contents(const Vhost& vhost, storage::Batch& batch) {
       batch.erase_topology(queue_key(vhost.name(), name));
     }
   }
+  for (const PolicyKind kind : {PolicyKind::ordinary, PolicyKind::by_operator}) {
+    for (const auto& policy : vhost.policies(kind).all()) {
+      batch.erase_topology(policy_key(kind, vhost.name(), policy->name()));
+    }
+  }
 }
 
 }  // namespace

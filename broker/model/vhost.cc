@@ -1,6 +1,7 @@
 #include "broker/model/vhost.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <boost/unordered/unordered_flat_set.hpp>
 
@@ -27,6 +28,7 @@ std::shared_ptr<Exchange> Vhost::find_exchange(std::string_view exchange) const 
 Exchange& Vhost::add_exchange(ExchangeRecord record) {
   std::shared_ptr<Exchange> created = Exchange::create(std::move(record));
   Exchange& exchange = *created;
+  exchange.set_policy(policies_.match(exchange.record()));
   exchanges_.emplace(exchange.name(), std::move(created));
   if (exchange.alternate()) {
     users_of_alternate_[*exchange.alternate()].push_back(&exchange);
@@ -56,6 +58,7 @@ void Vhost::add_queue(std::shared_ptr<QueueRecord> queue) {
   QueueEntry& entry = queues_[queue->name];
   LEPUS_ASSERT(entry.record == nullptr, "names of queues are unique in their vhost");
   entry.record = std::move(queue);
+  apply_policies_to(entry);
 }
 
 RemovedObjects Vhost::remove_queue(std::string_view queue) {
@@ -72,6 +75,65 @@ RemovedObjects Vhost::remove_queue(std::string_view queue) {
   queues_.erase(found);
   collect_unused(std::move(sources), removed);
   return removed;
+}
+
+const PolicyList& Vhost::policies(PolicyKind kind) const {
+  switch (kind) {
+    case PolicyKind::ordinary:
+      return policies_;
+    case PolicyKind::by_operator:
+      break;
+  }
+  return operator_policies_;
+}
+
+PolicyList& Vhost::policies(PolicyKind kind) {
+  return const_cast<PolicyList&>(std::as_const(*this).policies(kind));
+}
+
+void Vhost::apply_policies() {
+  for (auto& [name, entry] : queues_) {
+    apply_policies_to(entry);
+  }
+  for (auto& [name, exchange] : exchanges_) {
+    apply_policies_to(*exchange);
+  }
+}
+
+void Vhost::apply_policies_to(QueueEntry& queue) const {
+  queue.policies = {policies_.match(*queue.record), operator_policies_.match(*queue.record)};
+  if (queue.policies.policy == nullptr && queue.policies.operator_policy == nullptr) {
+    queue.settings = {queue.record, &queue.record->settings};
+    return;
+  }
+  QueueSettings settings = effective_settings(*queue.record, queue.policies);
+  // Equal ones stay the same object, which tells the owner that nothing has changed.
+  if (queue.settings == nullptr || *queue.settings != settings) {
+    queue.settings = std::make_shared<const QueueSettings>(std::move(settings));
+  }
+}
+
+void Vhost::apply_policies_to(Exchange& exchange) {
+  const std::optional<std::string> before = exchange.alternate();
+  forget_alternate_of(exchange);
+  exchange.set_policy(policies_.match(exchange.record()));
+  if (exchange.alternate()) {
+    users_of_alternate_[*exchange.alternate()].push_back(&exchange);
+  }
+  if (exchange.alternate() != before) {
+    raise_versions_reaching(exchange);
+  }
+}
+
+void Vhost::forget_alternate_of(Exchange& exchange) {
+  if (!exchange.alternate()) {
+    return;
+  }
+  const auto users = users_of_alternate_.find(std::string_view{*exchange.alternate()});
+  std::erase(users->second, &exchange);
+  if (users->second.empty()) {
+    users_of_alternate_.erase(users);
+  }
 }
 
 Binding* Vhost::find_binding(std::string_view identity) {
@@ -198,13 +260,7 @@ void Vhost::detach_exchange(Exchange& exchange, RemovedObjects& removed) {
   while (!exchange.bindings_to.empty()) {
     removed.bindings.push_back(unlink(exchange.bindings_to.front()));
   }
-  if (exchange.alternate()) {
-    const auto users = users_of_alternate_.find(std::string_view{*exchange.alternate()});
-    std::erase(users->second, &exchange);
-    if (users->second.empty()) {
-      users_of_alternate_.erase(users);
-    }
-  }
+  forget_alternate_of(exchange);
   const auto owned = exchanges_.find(std::string_view{exchange.name()});
   removed.exchanges.push_back(std::move(owned->second));
   exchanges_.erase(owned);

@@ -11,6 +11,7 @@
 
 #include "broker/model/binding.h"
 #include "broker/model/exchange.h"
+#include "broker/model/policy_list.h"
 #include "broker/model/queue_record.h"
 #include "broker/model/string_map.h"
 #include "broker/model/topology.h"
@@ -32,6 +33,8 @@ class Vhost {
   struct QueueEntry {
     std::shared_ptr<QueueRecord> record;
     BindingDestinationList bindings;
+    AppliedPolicies policies;
+    std::shared_ptr<const QueueSettings> settings;  ///< the record's, or with policies
   };
 
   using QueueMap = boost::unordered_map<std::string, QueueEntry, StringHash, std::equal_to<>>;
@@ -65,6 +68,12 @@ class Vhost {
 
   [[nodiscard]] const QueueMap& queues() const { return queues_; }
 
+  // ---- policies
+  [[nodiscard]] const PolicyList& policies(PolicyKind kind) const;
+  [[nodiscard]] PolicyList& policies(PolicyKind kind);
+  /// Finds anew which policies are in force for all queues and exchanges: after any change of them.
+  void apply_policies();
+
   // ---- bindings
   /// Null if there is none. Identities are made by binding_key().
   [[nodiscard]] Binding* find_binding(std::string_view identity);
@@ -80,6 +89,9 @@ class Vhost {
 
  private:
   void raise_versions_reaching(Exchange& changed);
+  void apply_policies_to(QueueEntry& queue) const;
+  void apply_policies_to(Exchange& exchange);
+  void forget_alternate_of(Exchange& exchange);
   std::unique_ptr<Binding> unlink(Binding& binding);
   void collect_unused(std::vector<Exchange*> sources, RemovedObjects& removed);
   void detach_exchange(Exchange& exchange, RemovedObjects& removed);
@@ -88,6 +100,8 @@ class Vhost {
   StringMap<std::vector<Exchange*>>
       users_of_alternate_;  ///< by the alternate's name, which need not exist
   QueueMap queues_;
+  PolicyList policies_;
+  PolicyList operator_policies_;
   StringMap<std::unique_ptr<Binding>> bindings_;  ///< by identity
 };
 

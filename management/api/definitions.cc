@@ -85,11 +85,15 @@ void put_parameters(json& definitions, const model::Topology& topology,
     if (parameter.component.empty() || (vhost && parameter.vhost != *vhost)) {
       continue;
     }
-    if (parameter.component == policy_component) {
-      policies.push_back(policy_json(parameter));
-    } else {
-      parameters.push_back(parameter_json(parameter));
-    }
+    parameters.push_back(parameter_json(parameter));
+  }
+  for (const auto& policy :
+       topology.list_policies(model::PolicyKind::by_operator, vhost.value_or(""))) {
+    parameters.push_back(operator_policy_parameter_json(policy));
+  }
+  for (const auto& policy :
+       topology.list_policies(model::PolicyKind::ordinary, vhost.value_or(""))) {
+    policies.push_back(policy_json(policy));
   }
   for (const auto& each : topology.list_vhosts()) {
     json limits = vhost_limits_json(each);

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "management/api/handlers.h"
@@ -217,20 +218,44 @@ class Import {
       description->max_connections = limits.integer("max-connections");
       description->max_queues = limits.integer("max-queues");
       took(topology_.put_vhost(*std::move(description)));
+    } else if (component == policy_component || component == operator_policy_component) {
+      put_policy_parameter(entry, component, vhost, value);
     } else {
       took(topology_.put_parameter({component, vhost, name_of(entry), to_text(value)}));
     }
   }
 
+  /// Of the two kinds of policies the operator's are parameters here.
+  void put_policy_parameter(BodyReader& entry, const std::string& component,
+                            const std::string& vhost, const json& value) {
+    const std::string name = name_of(entry);
+    const std::string place = fmt::format(" ({}/{}/{})", vhost, component, name);
+    if (component == policy_component || !value.is_object()) {
+      entry.fail((value.is_object() ? "policies may not be set using this method" : "not_json") +
+                 place);
+      return;
+    }
+    put_policy_of(model::PolicyKind::by_operator, vhost, name, value, place);
+  }
+
   void put_policy(BodyReader& entry) {
     const std::string vhost = vhost_of(entry);
-    if (!vhost.empty()) {
-      json value = entry.object();
-      const std::string name = name_of(entry);
-      value.erase("vhost");
-      value.erase("name");
-      took(topology_.put_parameter({std::string{policy_component}, vhost, name, to_text(value)}));
+    const std::string name = name_of(entry);
+    if (!vhost.empty() && !entry.error()) {
+      put_policy_of(model::PolicyKind::ordinary, vhost, name, entry.object(),
+                    fmt::format(" ({}/{})", vhost, name));
     }
+  }
+
+  /// @param place  what the reason of a mistake ends with
+  void put_policy_of(model::PolicyKind kind, const std::string& vhost, const std::string& name,
+                     const json& value, const std::string& place) {
+    auto policy = read_policy(kind, vhost, name, value);
+    if (!policy) {
+      error_ = bad_request(policy.error().text + place);
+      return;
+    }
+    took(topology_.put_policy(*std::move(policy)));
   }
 
   /// Existing ones stay as they are.

@@ -24,15 +24,19 @@ namespace {
 using Row = std::shared_ptr<const model::Exchange>;
 using Rows = std::vector<Row>;
 
-json exchange_json(const model::Exchange& exchange) {
-  return {{"name", exchange.name()},
-          {"vhost", exchange.vhost()},
-          {"type", model::name_of(exchange.type())},
-          {"durable", exchange.is_durable()},
-          {"auto_delete", exchange.is_auto_delete()},
-          {"internal", exchange.is_internal()},
-          {"arguments", to_json(exchange.arguments())},
-          {"user_who_performed_action", exchange.record().user}};
+json exchange_json(const Context& context, const model::Exchange& exchange) {
+  json object{{"name", exchange.name()},
+              {"vhost", exchange.vhost()},
+              {"type", model::name_of(exchange.type())},
+              {"durable", exchange.is_durable()},
+              {"auto_delete", exchange.is_auto_delete()},
+              {"internal", exchange.is_internal()},
+              {"arguments", to_json(exchange.arguments())},
+              {"user_who_performed_action", exchange.record().user}};
+  if (const auto policy = context.broker.topology().policy_of(exchange)) {
+    object["policy"] = policy->name();
+  }
+  return object;
 }
 
 Response list_rows(const Context& context, const Rows& rows) {
@@ -40,7 +44,7 @@ Response list_rows(const Context& context, const Rows& rows) {
                        list_of(
                            rows, [](const Row& row) { return std::string_view{row->vhost()}; },
                            [](const Row& row) { return std::string_view{row->name()}; },
-                           [](const Row& row) { return exchange_json(*row); }));
+                           [&](const Row& row) { return exchange_json(context, *row); }));
 }
 
 }  // namespace
@@ -66,7 +70,7 @@ Response get_exchange(const Context& context) {
   if (!exchange) {
     return object_not_found();
   }
-  json object = exchange_json(*exchange);
+  json object = exchange_json(context, *exchange);
   if (!context.stats_disabled()) {
     object["incoming"] = json::array();
     object["outgoing"] = json::array();

@@ -114,9 +114,17 @@ Response get_user_limits(const Context& context);
 Task<Response> put_user_limit(const Context& context);
 Task<Response> delete_user_limit(const Context& context);
 
-// parameters.cc: what is stored can be seen
+// policies.cc
 Response list_policies(const Context& context);
+Response get_policy(const Context& context);
+Task<Response> put_policy(const Context& context);
+Task<Response> delete_policy(const Context& context);
 Response list_operator_policies(const Context& context);
+Response get_operator_policy(const Context& context);
+Task<Response> put_operator_policy(const Context& context);
+Task<Response> delete_operator_policy(const Context& context);
+
+// parameters.cc: what is stored can be seen
 Response list_parameters(const Context& context);
 Response list_global_parameters(const Context& context);
 

@@ -46,7 +46,7 @@ json basic_overview(const Context& context) {
           {"release_series_support_status", "supported"},
           {"disable_stats", context.stats_disabled()},
           {"enable_queue_totals", context.query_is_true("enable_queue_totals")},
-          {"is_op_policy_updating_enabled", false},
+          {"is_op_policy_updating_enabled", true},
           {"statistics_db_event_queue", 0},
           {"node", node.name}};
 }

@@ -29,11 +29,22 @@ Response list_rows(const Context& context, const Rows& rows, Make make) {
                            [](const Row& row) { return std::string_view{row.name}; }, make, false));
 }
 
+/// Operator policies are seen as parameters too.
+void append_operator_policies(const model::Topology& topology, Rows& rows) {
+  for (const auto& policy : topology.list_policies(model::PolicyKind::by_operator, "")) {
+    rows.push_back({std::string{operator_policy_component}, policy.vhost, policy.name,
+                    to_text(operator_policy_parameter_json(policy)["value"])});
+  }
+}
+
 /// Those of the path's vhost, or of all that the user sees.
 Rows visible_rows(const Context& context, std::string_view component) {
   const auto vhosts = visible_vhosts(context.broker.topology(), context.user);
   const auto chosen = context.parameters.find("vhost");
   Rows rows = context.broker.topology().list_parameters(component);
+  if (component.empty() || component == operator_policy_component) {
+    append_operator_policies(context.broker.topology(), rows);
+  }
   std::erase_if(rows, [&](const Row& row) {
     return row.component.empty() || std::ranges::find(vhosts, row.vhost) == vhosts.end() ||
            (chosen != context.parameters.end() && row.vhost != chosen->second);
@@ -42,15 +53,6 @@ Rows visible_rows(const Context& context, std::string_view component) {
 }
 
 }  // namespace
-
-json policy_json(const Row& row) {
-  json object{{"vhost", row.vhost}, {"name", row.name}};
-  const json value = parse_json(row.value);
-  if (value.is_object()) {
-    object.update(value);
-  }
-  return object;
-}
 
 json parameter_json(const Row& row) {
   return {{"component", row.component},
@@ -63,21 +65,10 @@ json global_parameter_json(const Row& row) {
   return {{"name", row.name}, {"value", parse_json(row.value)}};
 }
 
-Response list_policies(const Context& context) {
-  const Rows rows = visible_rows(context, policy_component);
-  return list_rows(context, rows, policy_json);
-}
-
-Response list_operator_policies(const Context& context) {
-  const Rows rows = visible_rows(context, operator_policy_component);
-  return list_rows(context, rows, policy_json);
-}
-
 Response list_parameters(const Context& context) {
   const auto component = context.parameters.find("component");
-  Rows rows = visible_rows(
+  const Rows rows = visible_rows(
       context, component == context.parameters.end() ? std::string_view{} : component->second);
-  std::erase_if(rows, [](const Row& row) { return row.component == policy_component; });
   return list_rows(context, rows, parameter_json);
 }
 

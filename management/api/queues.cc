@@ -68,6 +68,16 @@ void put_sizes(json& object, const Row& row) {
                  {"messages_paged_out", paged_out}});
 }
 
+json name_or_null(const std::shared_ptr<const model::Policy>& policy) {
+  return policy == nullptr ? json(nullptr) : json(policy->name());
+}
+
+void put_policies(json& object, const model::AppliedPolicies& policies) {
+  object["policy"] = name_or_null(policies.policy);
+  object["operator_policy"] = name_or_null(policies.operator_policy);
+  object["effective_policy_definition"] = to_json(model::merged_definition(policies));
+}
+
 json queue_json(const Context& context, const Row& row, const std::string& node) {
   json object = basic_json(context, *row.record, node);
   const model::QueueId id = row.record->id;
@@ -82,13 +92,11 @@ json queue_json(const Context& context, const Row& row, const std::string& node)
   put_lengths(object, row.ready_count, row.unacked_count, context.sampler.length_rates(id));
   put_rated(object, "reductions", 0, 0);
   put_sizes(object, row);
+  put_policies(object, context.broker.topology().policies_of(*row.record));
   // With consumers that can take whatever comes it is 1.
   const double capacity = row.consumer_count > 0 && row.ready_count == 0 ? 1.0 : 0.0;
   object.update(
-      {{"policy", nullptr},
-       {"operator_policy", nullptr},
-       {"effective_policy_definition", json::object()},
-       {"consumers", row.consumer_count},
+      {{"consumers", row.consumer_count},
        {"consumer_capacity", capacity},
        {"consumer_utilisation", capacity},
        {"exclusive_consumer_tag", text_or_null(row.exclusive_consumer_tag)},

@@ -7,7 +7,6 @@ import pika
 import pytest
 import requests
 
-from support.gaps import no_policies_yet
 from support.management import Management
 from support.waiting import wait_until
 
@@ -295,7 +294,6 @@ def test_users(management, broker, user):
     assert as_user.status("whoami") == 401
 
 
-@no_policies_yet
 def test_policies(management, names, channel):
     queue = names("queues")
     management.put("queues", "/", queue)

@@ -11,8 +11,6 @@ import uuid
 import pika
 import pytest
 
-from support.gaps import no_policies_yet
-
 
 def find_program():
     """The program's path, by the list of the package's files, or else by PATH; None if there is
@@ -137,7 +135,6 @@ def test_vhost_user_and_permission(admin, name):
     assert name not in [vhost["name"] for vhost in admin("list", "vhosts")]
 
 
-@no_policies_yet
 def test_policy(admin, name):
     admin("declare", "vhost", f"name={name}")
     admin(

@@ -1,11 +1,15 @@
-"""What the README shows runs as it stands there (but for the port)."""
+"""What the README and other pages show runs as it stands there (but for the port)."""
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+REPOSITORY = Path(__file__).resolve().parents[2]
+README = REPOSITORY / "README.md"
 
 
 @pytest.fixture
@@ -29,3 +33,27 @@ def test_rpc_example(fresh, readme_program):
     fresh(queues=["rpc_queue"])
     readme_program("rpc_server.py").wait_for_line("waiting for requests")
     readme_program("rpc_client.py").wait_for_line("^the answer is 42$")
+
+
+@pytest.mark.skipif(
+    shutil.which("rabbitmqadmin") is None or shutil.which("curl") is None,
+    reason="rabbitmqadmin or curl is not installed",
+)
+def test_policies_page(private_broker, test_directory):
+    page = (REPOSITORY / "docs/policies.md").read_text()
+    broker = private_broker()
+    options = f"--host {broker.management_host} --port {broker.management_port}"
+    commands = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
+    script = "set -eu\n" + commands.replace("localhost:15672", broker.management_url[7:]).replace(
+        "rabbitmqadmin ", f"rabbitmqadmin {options} "
+    )
+    ran = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "HOME": str(test_directory)},
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert re.search(r"orders.new *\| *limits", ran.stdout)
+    assert '"name":"cap"' in ran.stdout

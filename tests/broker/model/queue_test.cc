@@ -163,6 +163,37 @@ TEST_F(QueueTest, ARequeuedMessageGoesToItsOldPlaceAndIsFlagged) {
   EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:a!", "1:b!"));
 }
 
+TEST_F(QueueTest, NewSettingsHoldForMessagesThatAreThere) {
+  make();
+  for (const char* body : {"a", "b", "c"}) {
+    publish(body);
+  }
+  host_.manual_clock.now_ms += 10;
+  publish("d");
+  queue_->change_settings(std::make_shared<QueueSettings>(QueueSettings{.max_length = 2}));
+  EXPECT_EQ(queue_->ready_count(), 2U);
+  EXPECT_EQ(host_.letters.size(), 2U);
+  queue_->change_settings(std::make_shared<QueueSettings>(QueueSettings{.message_ttl_ms = 10}));
+  EXPECT_EQ(queue_->ready_count(), 1U) << "c has expired";
+  EXPECT_EQ(host_.timer_at_ms, host_.manual_clock.now_ms + 10) << "d will";
+  queue_->change_settings({queue_->shared_record(), &queue_->record().settings});
+  host_.manual_clock.now_ms += 100;
+  queue_->on_timer();
+  EXPECT_EQ(queue_->ready_count(), 1U);
+}
+
+TEST_F(QueueTest, ANewExpiryBeginsWithItsPolicy) {
+  make();
+  host_.manual_clock.now_ms += 1000;
+  queue_->change_settings(std::make_shared<QueueSettings>(QueueSettings{.expires_ms = 100}));
+  EXPECT_EQ(host_.timer_at_ms, host_.manual_clock.now_ms + 100);
+  queue_->on_timer();
+  EXPECT_FALSE(host_.ended);
+  host_.manual_clock.now_ms += 100;
+  queue_->on_timer();
+  EXPECT_TRUE(host_.ended);
+}
+
 TEST_F(QueueTest, LowerConsumerPrioritiesWaitUntilHigherOnesAreAtTheirPrefetch) {
   make();
   consume(1, 0, false, 0);

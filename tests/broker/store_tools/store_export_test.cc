@@ -58,6 +58,18 @@ class StoreExport : public StoreFixture {
 TEST_F(StoreExport, RoundTripGivesTheSame) {
   apply({{"vhosts", {{{"name", "v/w"}}}},
          {"users", {{{"name", "admin"}, {"password", "secret"}, {"tags", {"administrator"}}}}},
+         {"policies",
+          {{{"name", "ttl"},
+            {"vhost", "v/w"},
+            {"pattern", "^q"},
+            {"apply-to", "queues"},
+            {"priority", 3},
+            {"definition", {{"message-ttl", 60000}, {"overflow", "drop-head"}}}}}},
+         {"parameters",
+          {{{"component", "operator_policy"},
+            {"name", "cap"},
+            {"vhost", "v/w"},
+            {"value", {{"pattern", ""}, {"definition", {{"max-length", 100}}}}}}}},
          {"exchanges", {{{"name", "x"}, {"vhost", "v/w"}, {"type", "headers"}, {"durable", true}}}},
          {"queues",
           {{{"name", "q/1"},
@@ -86,6 +98,8 @@ TEST_F(StoreExport, RoundTripGivesTheSame) {
   const Ran ran = import(first, other_);
   ASSERT_EQ(ran.code, tool_well) << ran.error;
   EXPECT_EQ(ran.out, "7 messages imported\n");
+  EXPECT_EQ(lines(first)[0]["policies"].size(), 1U);
+  EXPECT_EQ(lines(first)[0]["parameters"].size(), 1U);
   EXPECT_EQ(run({.kind = StoreCommand::Kind::export_messages, .directory = other_.string()}).out,
             first);
   EXPECT_EQ(run({.kind = StoreCommand::Kind::check, .directory = other_.string()}).code, tool_well);
