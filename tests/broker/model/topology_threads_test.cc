@@ -81,5 +81,31 @@ TEST_F(TopologyThreadsTest, ACachedRouteIsNeverOlderThanAnAnsweredChange) {
   EXPECT_GT(first.checked() + second.checked(), 0U);
 }
 
+TEST_F(TopologyThreadsTest, APolicysAlternateExchangeIsSeenByCachesAtOnce) {
+  make_queue("q");
+  declare_exchange("x", "direct");
+  bind("amq.fanout", "q", "");
+  std::atomic<std::uint64_t> state = 0;
+  Reader first{*topology_, state};
+  Reader second{*topology_, state};
+  for (int i = 0; i < 500; ++i) {
+    ++state;
+    if (i % 2 == 0) {
+      ASSERT_TRUE(topology_->put_policy({.vhost = "/",
+                                         .name = "p",
+                                         .pattern = "^x",
+                                         .definition = {{"alternate-exchange", "amq.fanout"}}}));
+    } else {
+      ASSERT_NE(topology_->delete_policy(PolicyKind::ordinary, "/", "p"), 0U);
+    }
+    ++state;
+    std::this_thread::yield();
+  }
+  first.stop();
+  second.stop();
+  EXPECT_EQ(first.contradictions() + second.contradictions(), 0U);
+  EXPECT_GT(first.checked() + second.checked(), 0U);
+}
+
 }  // namespace
 }  // namespace lepus::model
