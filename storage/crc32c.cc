@@ -29,7 +29,8 @@ namespace rocksdb::crc32c {
 /// dynamic linker, for every byte of the log. Debian builds RocksDB for processors without SSE 4.2,
 /// where a table computes it, at a quarter of the processor time of storing messages of 1 KiB
 /// (docs/adr/0004).
-std::uint32_t Extend(std::uint32_t crc, const char* data, std::size_t size_bytes);
+std::uint32_t Extend(std::uint32_t crc, const char* data,  // NOLINT(readability-identifier-naming)
+                     std::size_t size_bytes);
 
 std::uint32_t Extend(std::uint32_t crc, const char* data, std::size_t size_bytes) {
   return lepus::storage::extend_crc32c(crc, {data, size_bytes});

@@ -123,7 +123,7 @@ void Shard::count_publishes(const SubmitGroup& group) {
 
 void Shard::receive(Operation&& operation) {
   const ShardQueues::Call call{*queues_};
-  std::visit([this](auto&& each) { handle(std::move(each)); }, std::move(operation));
+  std::visit([this](auto& each) { handle(std::move(each)); }, operation);
 }
 
 void Shard::handle(SubmitGroup&& group) {
@@ -132,7 +132,7 @@ void Shard::handle(SubmitGroup&& group) {
 
 void Shard::handle(CommitGroups&& groups) {
   for (auto& change : groups.part.changes) {
-    std::visit([this](auto&& each) { handle(std::move(each)); }, std::move(change));
+    std::visit([this](auto& each) { handle(std::move(each)); }, change);
   }
   // Whatever follows from the changes goes with them.
   queues_->run_deferred();

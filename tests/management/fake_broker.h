@@ -115,7 +115,7 @@ class FakeBroker final : public model::BrokerAccess {
     if (backup.state == model::BackupStatus::State::running) {
       return fail("a backup is under way");
     }
-    backup = {.state = model::BackupStatus::State::running, .path = std::move(path)};
+    backup = {.state = model::BackupStatus::State::running, .path = path};
     return {};
   }
 
