@@ -163,7 +163,7 @@ std::string check_max_priority(const Argument& argument) {
 }
 
 std::string check_overflow(const Argument& argument) {
-  const std::string why = check_word(
+  std::string why = check_word(
       argument.value, {"drop-head", "reject-publish", "reject-publish-dlx"}, "invalid_overflow");
   if (!why.empty()) {
     return why;
