@@ -129,8 +129,7 @@ TEST_F(PoliciesApiTest, DefinitionsHoldBothKinds) {
   EXPECT_EQ(of_vhost["policies"], definitions["policies"]);
   EXPECT_EQ(get("definitions/%2F")["policies"], json::array());
   request(Method::put, "vhosts/copy");
-  json moved = of_vhost;
-  ASSERT_EQ(request(Method::post, "definitions/copy", moved.dump()).status, 204);
+  ASSERT_EQ(request(Method::post, "definitions/copy", of_vhost.dump()).status, 204);
   EXPECT_EQ(get("policies/copy/ttl")["definition"], json::parse(R"({"message-ttl":60000})"));
 }
 

@@ -69,6 +69,7 @@ class FakeHost final : public QueueHost {
   /// "consumer:body", in order, since the last call.
   std::vector<std::string> take_deliveries() {
     std::vector<std::string> result;
+    result.reserve(deliveries.size());
     for (const Deliver& delivery : deliveries) {
       result.push_back(std::to_string(static_cast<std::uint64_t>(delivery.consumer)) + ":" +
                        std::string(delivery.message->body()) + (delivery.redelivered ? "!" : ""));
