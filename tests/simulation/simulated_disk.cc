@@ -209,7 +209,7 @@ class RocksdbDisk final : public SimulatedDisk {
     if (random.one_in(4)) {
       // The power goes once more, while the store starts or right after.
       environment_.disk().power_off_at(random.between(1, 60));
-      const auto error = open();
+      auto error = open();
       if (error && !environment_.disk().is_off()) {
         return error;
       }
