@@ -179,7 +179,7 @@ Result<void> print(const std::filesystem::path& store, const ExportOptions& opti
   MessagePrinter printer(**inspection, contents, *queues, out);
   for (const auto& [name, id] : by_name(*queues)) {
     const auto prefix = storage::encode_number(storage::value_of(id));
-    const auto visited =
+    auto visited =
         (*inspection)
             ->visit(storage::RecordFamily::messages, storage::view_of(prefix),
                     [&](std::string_view key, std::string_view row) { printer.take(key, row); });

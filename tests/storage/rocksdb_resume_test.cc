@@ -32,6 +32,9 @@ constexpr QueueId queue_1{1};
 
 /// A backend on a disk in memory that fails on demand.
 class RocksdbResumeTest : public RocksdbFixture {
+ public:
+  ~RocksdbResumeTest() override { backend_.reset(); }
+
  protected:
   RocksdbResumeTest() {
     path_ = "/data";
@@ -39,8 +42,6 @@ class RocksdbResumeTest : public RocksdbFixture {
     options_.reserve_bytes = 0;
     options_.health_changed = [this] { health_changes_ += 1; };
   }
-
-  ~RocksdbResumeTest() override { backend_.reset(); }
 
   void SetUp() override {
     open();
