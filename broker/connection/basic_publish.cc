@@ -207,7 +207,7 @@ void Channel::publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>&
     const model::QueueRecord& queue = *queues[index];
     connection_.note_published_to(queue.owner);
     const bool is_last = index + 1 == queues.size();
-    // NOLINTNEXTLINE(bugprone-use-after-move): the last one takes it.
+    // NOLINTNEXTLINE(bugprone-use-after-move,clang-analyzer-cplusplus.Move): the last takes it.
     model::MessagePtr copy = is_last ? std::move(message) : message;
     const model::PublishAnswer answer = shard.publish(queue, std::move(copy), publisher);
     if (number != 0 && answer != model::PublishAnswer::later) {

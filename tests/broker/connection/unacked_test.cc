@@ -1,5 +1,6 @@
 #include "broker/connection/unacked.h"
 
+#include <iterator>
 #include <map>
 #include <random>
 
@@ -10,6 +11,7 @@ namespace {
 
 std::vector<std::uint64_t> tags_of(const std::vector<UnackedDelivery>& deliveries) {
   std::vector<std::uint64_t> tags;
+  tags.reserve(deliveries.size());
   for (const UnackedDelivery& delivery : deliveries) {
     tags.push_back(delivery.tag);
   }
@@ -76,7 +78,7 @@ TEST_F(UnackedTest, BehavesLikeAMapUnderRandomUse) {
       UnackedDelivery taken;
       ASSERT_EQ(unacked_.take(tag, taken), expected.erase(tag) == 1);
     } else if (step % 97 == 0 && !expected.empty()) {
-      const std::uint64_t tag = std::next(expected.begin(), expected.size() / 3)->first;
+      const std::uint64_t tag = std::next(expected.begin(), std::ssize(expected) / 3)->first;
       std::vector<UnackedDelivery> taken;
       ASSERT_TRUE(unacked_.take_up_to(tag, taken));
       Tags wanted;
