@@ -1,11 +1,12 @@
 #include "storage/statistics.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace lepus::storage {
 
 std::uint64_t Distribution::quantile(double part) const {
-  const auto wanted = static_cast<std::uint64_t>(part * static_cast<double>(count) + 0.5);
+  const auto wanted = static_cast<std::uint64_t>(std::llround(part * static_cast<double>(count)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < bucket_count; ++i) {
     seen += buckets[i];

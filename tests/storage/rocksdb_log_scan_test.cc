@@ -193,7 +193,7 @@ TEST_F(RocksdbLogScanTest, TornRecordThatCarriesALogIsCutOff) {
 TEST_F(RocksdbLogScanTest, EmptyLastLogIsLeftAlone) {
   put_rows(queue_1, 0, 0, 3);
   backend_.reset();
-  std::ofstream(path_ / "store" / "000900.log");
+  const std::ofstream empty_log(path_ / "store" / "000900.log");
   open();
   EXPECT_THAT(warnings_, IsEmpty());
   EXPECT_THAT(kept(queue_1), ElementsAre(0, 1, 2));
@@ -205,7 +205,7 @@ TEST_F(RocksdbLogScanTest, TornEndBeforeALogWithoutAWholeRecordIsCutOff) {
   put_rows(queue_1, 0, 3, 6);
   backend_.reset();
   fs::resize_file(logs().back(), end + 20);
-  std::ofstream(path_ / "store" / "000900.log");
+  const std::ofstream empty_log(path_ / "store" / "000900.log");
   expect_cut(20, 3);
 }
 
