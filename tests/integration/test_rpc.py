@@ -67,11 +67,11 @@ def test_rpc_two_servers_work_in_turn(broker, connect, fresh, run_program):
     for server in servers:
         server.wait_for_line("^ready")
     client = FibonacciRpcClient(connect())
+    answered = lambda server: [line for line in server.lines() if line.startswith("answered")]
     for n in range(10):
         client.call(n)
-    # A server says so after its answer was sent, so its lines may still be on their way.
-    answered = lambda server: [line for line in server.lines() if line.startswith("answered")]
-    wait_until(lambda: sum(len(answered(server)) for server in servers) == 10, "ten answers")
+        # A server acks after its answer was sent, and then says so: until it has, it is not in turn.
+        wait_until(lambda: sum(len(answered(server)) for server in servers) == n + 1, "the ack")
     shares = sorted(answered(server) for server in servers)
     assert shares == [[f"answered {n}" for n in range(first, 10, 2)] for first in (0, 1)]
 
