@@ -30,6 +30,7 @@ class RocksdbInspection final : public StoreInspection {
       return fail("the list of its files can't be read: " + one_line(status.ToString()));
     }
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+    descriptors.reserve(names.size());
     for (const std::string& name : names) {
       descriptors.emplace_back(name, tool_family_options(name));
     }
