@@ -60,6 +60,9 @@ void look_at_records(const StoreContents& contents, std::vector<std::string>& pr
   for (const DamagedRecord& record : contents.damaged_records) {
     problems.push_back(record.fault);
   }
+  for (const auto& [id, fault] : contents.incomplete_progress) {
+    problems.push_back(described(contents, id) + ": its record's pages: " + fault);
+  }
   if (contents.damaged_records.empty()) {
     if (const auto loaded = check_topology(contents.recovered); !loaded) {
       problems.push_back(loaded.error().text);

@@ -12,6 +12,7 @@
 #include "broker/model/topology_records.h"
 #include "management/definitions.h"
 #include "storage/open_store.h"
+#include "storage/progress_pages.h"
 #include "storage/record_format.h"
 #include "storage/recovered_records.h"
 
@@ -118,6 +119,16 @@ class ContentsLoader {
   StoreContents& contents_;
 };
 
+/// Takes the pages into their records.
+void join_pages(StoreContents& contents) {
+  for (auto& [id, progress] : contents.recovered.progress) {
+    if (auto fault = storage::page_fault(progress)) {
+      contents.incomplete_progress.emplace(id, *std::move(fault));
+    }
+    progress = storage::without_pages(std::move(progress));
+  }
+}
+
 /// A topology over a store of its own in memory, and what that store has recovered: nothing.
 template <typename Use>
 void with_empty_topology(const Use& use) {
@@ -167,6 +178,7 @@ StoreContents load_contents(const storage::StoreInspection& store) {
       contents.unreadable.push_back(visited.error().text);
     }
   }
+  join_pages(contents);
   return contents;
 }
 

@@ -30,10 +30,14 @@ struct DamagedRecord {
 
 /// All small records of a store, decoded: everything but the messages.
 struct StoreContents {
-  storage::Recovered recovered;  ///< with the topology's records as they are
+  /// With the topology's records as they are, and the progress records without pages: all sets are
+  /// in them.
+  storage::Recovered recovered;
   std::set<storage::QueueId> deleted_queues;
   std::map<storage::QueueId, std::shared_ptr<model::QueueRecord>> queues;  ///< of the topology
   std::vector<DamagedRecord> damaged_records;
+  /// Progress records whose pages are not those that they count; what is wrong, by queue.
+  std::map<storage::QueueId, std::string> incomplete_progress;
   std::vector<std::string> unreadable;  ///< families that could not be read to their end
 
   /// The progress of a queue; null if there is no record of it.

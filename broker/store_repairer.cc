@@ -36,6 +36,7 @@ Result<void> StoreRepairer::run() {
                          : "lost: " + record.fault);
     erase(record.family, record.key);
   }
+  join_pages();
   repair_topology();
   audit_ = audit_rows(store_, contents_);
   if (!audit_.complete) {
@@ -59,6 +60,33 @@ void StoreRepairer::put(RecordFamily family, std::string_view key, std::string_v
 void StoreRepairer::erase(RecordFamily family, std::string_view key) {
   if (written_) {
     written_ = store_.erase(family, key);
+  }
+}
+
+void StoreRepairer::put_progress(QueueId id, const storage::QueueProgress& progress) {
+  const auto key = storage::encode_number(storage::value_of(id));
+  std::vector<std::string> pages;
+  const auto visited = store_.visit(RecordFamily::progress, storage::view_of(key),
+                                    [&](std::string_view found, std::string_view /*value*/) {
+                                      if (found.size() > key.size()) {
+                                        pages.emplace_back(found);
+                                      }
+                                    });
+  if (written_ && !visited) {
+    written_ = visited;
+  }
+  for (const std::string& page : pages) {
+    erase(RecordFamily::progress, page);
+  }
+  put(RecordFamily::progress, storage::view_of(key), storage::encode_progress(progress));
+}
+
+/// What the pages that are left say is still true.
+void StoreRepairer::join_pages() {
+  for (const auto& [id, fault] : contents_.incomplete_progress) {
+    progress_was_damaged_ = true;
+    lines_.push_back(described(contents_, id) + ": its record's pages are not whole: " + fault);
+    put_progress(id, *contents_.progress_of(id));
   }
 }
 
@@ -198,9 +226,7 @@ void StoreRepairer::add_unnamed_queue(QueueId id, const QueueAudit& audit) {
     queue.arguments.set("x-max-priority", std::int64_t{priority_max});
   }
   put_topology(model::queue_key(queue.vhost, queue.name), model::encode(queue));
-  const auto key = storage::encode_number(storage::value_of(id));
-  put(RecordFamily::progress, storage::view_of(key),
-      storage::encode_progress(rebuild_progress(audit)));
+  put_progress(id, rebuild_progress(audit));
   lines_.push_back(fmt::format(
       "the definition of queue id {} is lost: its {} messages are in queue '{}' in vhost '{}', "
       "without bindings and arguments",
@@ -229,9 +255,7 @@ void StoreRepairer::repair_progress(QueueId id, const QueueAudit& audit) {
   }
   // What was settled by a record that is lost comes again, and must count as redelivered.
   if (!agrees || (progress_was_damaged_ && audit.live_count() != 0)) {
-    const auto key = storage::encode_number(storage::value_of(id));
-    put(RecordFamily::progress, storage::view_of(key),
-        storage::encode_progress(rebuild_progress(audit)));
+    put_progress(id, rebuild_progress(audit));
   }
 }
 

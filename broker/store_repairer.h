@@ -34,6 +34,8 @@ class StoreRepairer {
   void repair_meta();
   void put(storage::RecordFamily family, std::string_view key, std::string_view value);
   void erase(storage::RecordFamily family, std::string_view key);
+  void put_progress(storage::QueueId id, const storage::QueueProgress& progress);
+  void join_pages();
   void put_topology(std::string key, std::string value);
   void reload();
 

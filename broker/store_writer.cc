@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "storage/open_store.h"
+#include "storage/progress_pages.h"
 
 namespace lepus {
 
@@ -64,7 +65,7 @@ void StoreWriter::restore(storage::Recovered recovered) {
     }
     QueueState& queue = queues_[id];
     queue.log = record->partition;
-    queue.progress = std::move(progress);
+    queue.progress = storage::without_pages(std::move(progress));
     for (storage::SubQueueProgress& sub_queue : queue.progress.sub_queues) {
       // The stop to come is a clean one, and must not make anybody forget that the last was not.
       if (!recovered.clean_stop && sub_queue.had_consumer &&

@@ -12,16 +12,55 @@ const DeadSubQueue* DeadQueue::find(Priority priority) const {
   return found != sub_queues.end() && found->priority == priority ? &*found : nullptr;
 }
 
+namespace {
+
+std::vector<DeadPage> dead_pages_of(const SubQueueProgress& sub_queue) {
+  std::vector<DeadPage> pages;
+  pages.reserve(sub_queue.pages.size());
+  for (const ProgressPage& page : sub_queue.pages) {
+    pages.push_back({page.begin, page.settled.empty()
+                                     ? nullptr
+                                     : std::make_shared<std::vector<PositionRange>>(page.settled)});
+  }
+  return pages;
+}
+
+/// The end of the range among these that holds the position.
+std::optional<Position> end_of_range(const std::vector<PositionRange>& ranges, Position position) {
+  const auto range = std::ranges::upper_bound(ranges, position, {}, &PositionRange::end);
+  return range != ranges.end() && range->begin <= position ? std::optional(range->end)
+                                                           : std::nullopt;
+}
+
+std::optional<Position> end_of_range(const std::vector<DeadPage>& pages, Position position) {
+  auto page = std::ranges::upper_bound(pages, position, {}, &DeadPage::begin);
+  while (page != pages.begin()) {
+    --page;
+    if (page->settled->front().begin <= position) {
+      return end_of_range(*page->settled, position);
+    }
+    // All of its ranges lie behind: if any holds the position, it begins in the page before.
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::shared_ptr<const DeadQueue> dead_part_of(const QueueProgress& progress) {
   std::shared_ptr<DeadQueue> dead;
   for (const SubQueueProgress& sub_queue : progress.sub_queues) {
-    if (sub_queue.floor == 0 && sub_queue.settled.empty()) {
+    const bool is_paged = sub_queue.page_count != 0;
+    if (sub_queue.floor == 0 && sub_queue.settled.empty() && !is_paged) {
       continue;
     }
     if (dead == nullptr) {
       dead = std::make_shared<DeadQueue>();
     }
-    dead->sub_queues.push_back({sub_queue.priority, sub_queue.floor, sub_queue.settled});
+    dead->sub_queues.push_back(
+        {sub_queue.priority, sub_queue.floor, sub_queue.settled, is_paged, {}});
+    if (is_paged) {
+      dead->sub_queues.back().pages = dead_pages_of(sub_queue);
+    }
   }
   return dead;
 }
@@ -43,11 +82,10 @@ std::optional<MessageKey> dead_until(const DeadQueue& queue, const MessageKey& k
   if (key.position < sub_queue->floor) {
     return MessageKey{key.queue, key.priority, sub_queue->floor};
   }
-  auto range = std::ranges::upper_bound(sub_queue->settled, key.position, {}, &PositionRange::end);
-  if (range != sub_queue->settled.end() && range->begin <= key.position) {
-    return MessageKey{key.queue, key.priority, range->end};
-  }
-  return std::nullopt;
+  const std::optional<Position> end = sub_queue->is_paged
+                                          ? end_of_range(sub_queue->pages, key.position)
+                                          : end_of_range(sub_queue->settled, key.position);
+  return end ? std::optional(MessageKey{key.queue, key.priority, *end}) : std::nullopt;
 }
 
 namespace {
@@ -67,16 +105,74 @@ std::shared_ptr<const DeadQueue> with_floors(const DeadQueue* known,
   return dead;
 }
 
+void replace_pages(std::vector<DeadPage>& pages, const std::vector<DeadPage>& changed) {
+  for (const DeadPage& page : changed) {
+    const auto place = std::ranges::lower_bound(pages, page.begin, {}, &DeadPage::begin);
+    const bool is_there = place != pages.end() && place->begin == page.begin;
+    if (page.settled == nullptr) {
+      if (is_there) {
+        pages.erase(place);
+      }
+    } else if (is_there) {
+      *place = page;
+    } else {
+      pages.insert(place, page);
+    }
+  }
+}
+
+/// All pages of a sub-queue after some changes of its queue.
+std::vector<DeadPage> pages_after(const DeadQueue* known, Priority priority,
+                                  const std::vector<std::shared_ptr<const DeadQueue>>& changes) {
+  std::vector<DeadPage> pages;
+  if (const DeadSubQueue* before = known != nullptr ? known->find(priority) : nullptr) {
+    pages = before->pages;
+  }
+  for (const auto& change : changes) {
+    const DeadSubQueue* changed = change->find(priority);
+    if (changed != nullptr && changed->is_paged) {
+      replace_pages(pages, changed->pages);
+    } else {
+      pages.clear();
+    }
+  }
+  return pages;
+}
+
+/// Many changes that nobody asks for take memory, and each time that they are applied takes a look
+/// at all pages.
+constexpr std::size_t changes_max = 64;
+
 }  // namespace
+
+void DeadRows::apply_changes(Entry& entry) {
+  auto dead = std::make_shared<DeadQueue>(*entry.changes.back());
+  for (DeadSubQueue& sub_queue : dead->sub_queues) {
+    if (sub_queue.is_paged) {
+      sub_queue.pages = pages_after(entry.dead.get(), sub_queue.priority, entry.changes);
+    }
+  }
+  entry.dead = std::move(dead);
+  entry.changes.clear();
+}
 
 void DeadRows::publish(QueueId queue, std::shared_ptr<const DeadQueue> dead) {
   LEPUS_ASSERT(dead != nullptr, "a queue is published because something of it is dead");
+  const bool is_change = std::ranges::any_of(dead->sub_queues, &DeadSubQueue::is_paged);
   Shard& shard = shard_of(queue);
   {
     std::lock_guard lock(shard.mutex);
-    std::shared_ptr<const DeadQueue>& known = shard.queues[value_of(queue)].dead;
-    if (known == nullptr || !known->deleted) {
-      known.swap(dead);  // The record before is freed after the lock.
+    Entry& entry = shard.queues[value_of(queue)];
+    if (entry.dead == nullptr || !entry.dead->deleted) {
+      if (is_change) [[unlikely]] {
+        entry.changes.push_back(std::move(dead));
+        if (entry.changes.size() == changes_max) {
+          apply_changes(entry);
+        }
+      } else {
+        entry.dead.swap(dead);  // The record before is freed after the lock.
+        entry.changes.clear();
+      }
     }
   }
   change_count_.fetch_add(1, std::memory_order_relaxed);
@@ -108,6 +204,9 @@ std::shared_ptr<const DeadQueue> DeadRows::published(QueueId queue) const {
     return nullptr;
   }
   Entry& entry = found->second;
+  if (!entry.changes.empty()) {
+    apply_changes(entry);
+  }
   if (!entry.raised.empty()) {
     if (entry.dead == nullptr || !entry.dead->deleted) {
       entry.dead = with_floors(entry.dead.get(), entry.raised);

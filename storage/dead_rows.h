@@ -14,11 +14,19 @@
 
 namespace lepus::storage {
 
+/// Dead ranges that begin at or above this position and below the next page's.
+struct DeadPage {
+  Position begin = 0;
+  std::shared_ptr<const std::vector<PositionRange>> settled;  ///< null in a change: none any more
+};
+
 /// What of one sub-queue is dead.
 struct DeadSubQueue {
   Priority priority = 0;
   Position floor = 0;                  ///< everything below
   std::vector<PositionRange> settled;  ///< and these; sorted, disjoint
+  bool is_paged = false;               ///< instead of those:
+  std::vector<DeadPage> pages;         ///< by their begins; published: those that have changed
 };
 
 /// What of one queue is dead. Immutable once published.
@@ -52,7 +60,8 @@ class DeadRows {
 
   [[nodiscard]] bool dropping() const { return dropping_.load(std::memory_order_acquire); }
 
-  /// Replaces what was published about the queue. A deleted queue stays deleted.
+  /// Replaces what was published about the queue, but for the pages that are not named. A deleted
+  /// queue stays deleted.
   void publish(QueueId queue, std::shared_ptr<const DeadQueue> dead);
 
   /// Raises one floor and leaves the rest. Costs no allocation from the second time on: records are
@@ -73,7 +82,9 @@ class DeadRows {
  private:
   struct Entry {
     std::shared_ptr<const DeadQueue> dead;
-    std::vector<DeadSubQueue> raised;  ///< floors that are in the record when somebody asks for it
+    // What is in the record when somebody asks for it:
+    std::vector<DeadSubQueue> raised;                       ///< floors
+    std::vector<std::shared_ptr<const DeadQueue>> changes;  ///< with pages, the newest last
   };
 
   struct Shard {
@@ -83,6 +94,8 @@ class DeadRows {
   };
 
   static constexpr std::size_t shard_count = 64;
+
+  static void apply_changes(Entry& entry);
 
   [[nodiscard]] std::shared_ptr<const DeadQueue> published(QueueId queue) const;
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "broker/base/assert.h"
+#include "storage/progress_pages.h"
 #include "storage/read_limit.h"
 
 namespace lepus::storage {
@@ -74,7 +76,7 @@ void MemoryBackend::apply_messages(const MemoryBatch& batch) {
 void MemoryBackend::apply_queues(const MemoryBatch& batch) {
   for (const MemoryBatch::QueueChange& change : batch.queues()) {
     if (change.progress) {
-      progress_[change.queue] = *change.progress;
+      put_progress(change.queue, *change.progress);
       drop_settled(change.queue, *change.progress);
     } else {
       progress_.erase(change.queue);
@@ -88,6 +90,22 @@ void MemoryBackend::apply_queues(const MemoryBatch& batch) {
       rows.erase(rows.begin(), rows.lower_bound(dead.floor));
     }
   }
+}
+
+void MemoryBackend::put_progress(QueueId queue, QueueProgress progress) {
+  QueueProgress& known = progress_[queue];
+  for (SubQueueProgress& sub_queue : progress.sub_queues) {
+    auto before =
+        std::ranges::find(known.sub_queues, sub_queue.priority, &SubQueueProgress::priority);
+    std::vector<ProgressPage> pages;
+    if (before != known.sub_queues.end()) {
+      pages = std::move(before->pages);
+    }
+    replace_pages(pages, std::exchange(sub_queue.pages, {}));
+    LEPUS_ASSERT(pages.size() == sub_queue.page_count, "a record counts its pages");
+    sub_queue.pages = std::move(pages);
+  }
+  known = std::move(progress);
 }
 
 void MemoryBackend::drop_settled(QueueId queue, const QueueProgress& progress) {

@@ -57,6 +57,7 @@ class MemoryBackend final : public Backend {
   void apply(LogId log, BatchNumber number, const MemoryBatch& batch);
   void apply_messages(const MemoryBatch& batch);
   void apply_queues(const MemoryBatch& batch);
+  void put_progress(QueueId queue, QueueProgress progress);
   void drop_settled(QueueId queue, const QueueProgress& progress);
   void drop_queue(QueueId queue);
   static Position take_chunk(const SubQueueRows& rows, const ReadRequest& request,

@@ -51,6 +51,10 @@ void MemoryBatch::put_progress(QueueId queue, const QueueProgress& progress) {
   size_bytes_ += record_overhead_bytes + progress.sub_queues.size() * sizeof(SubQueueProgress);
   for (const SubQueueProgress& sub_queue : progress.sub_queues) {
     size_bytes_ += (sub_queue.settled.size() + sub_queue.returned.size()) * sizeof(PositionRange);
+    for (const ProgressPage& page : sub_queue.pages) {
+      size_bytes_ += record_overhead_bytes +
+                     (page.settled.size() + page.returned.size()) * sizeof(PositionRange);
+    }
   }
   needs_sync_ = true;
 }

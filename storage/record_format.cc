@@ -14,6 +14,8 @@ namespace {
 constexpr char progress_version = 1;
 constexpr std::uint8_t had_consumer_flag = 0x01;
 constexpr std::uint8_t has_expiring_flag = 0x02;
+constexpr std::uint8_t paged_flag = 0x04;
+constexpr char progress_page_version = 1;
 
 void store_big_u64(char* to, std::uint64_t number) {
   boost::endian::store_big_u64(reinterpret_cast<unsigned char*>(to), number);
@@ -101,26 +103,57 @@ PositionRange read_range(RecordReader& reader, Position& previous_end) {
   return range;
 }
 
+/// @param settled_from, returned_from  what the first ranges' begins are counted from
+void append_sets(std::string& to, const std::vector<PositionRange>& settled, Position settled_from,
+                 const std::vector<ReturnedRange>& returned, Position returned_from) {
+  append_varint(to, settled.size());
+  for (const PositionRange& range : settled) {
+    append_range(to, range, settled_from);
+  }
+  append_varint(to, returned.size());
+  for (const ReturnedRange& range : returned) {
+    append_range(to, range.positions, returned_from);
+    append_varint(to, range.delivery_count);
+  }
+}
+
+void read_sets(RecordReader& reader, std::vector<PositionRange>& settled, Position settled_from,
+               std::vector<ReturnedRange>& returned, Position returned_from) {
+  constexpr std::size_t range_bytes_min = 2;
+  settled.resize(reader.count(range_bytes_min));
+  for (PositionRange& range : settled) {
+    range = read_range(reader, settled_from);
+  }
+  constexpr std::size_t returned_bytes_min = 3;
+  returned.resize(reader.count(returned_bytes_min));
+  for (ReturnedRange& range : returned) {
+    range.positions = read_range(reader, returned_from);
+    const std::uint64_t delivery_count = reader.varint();
+    if (delivery_count > std::numeric_limits<std::uint32_t>::max()) {
+      reader.fault();
+    }
+    range.delivery_count = static_cast<std::uint32_t>(delivery_count);
+  }
+}
+
 void append_sub_queue(std::string& to, const SubQueueProgress& sub_queue) {
   LEPUS_ASSERT(sub_queue.floor <= sub_queue.next_position, "nothing above the end is settled");
+  const bool paged = sub_queue.page_count != 0;
+  LEPUS_ASSERT(!paged || (sub_queue.settled.empty() && sub_queue.returned.empty()),
+               "the sets are in the record or in pages");
   to.push_back(static_cast<char>(sub_queue.priority));
   to.push_back(static_cast<char>((sub_queue.had_consumer ? had_consumer_flag : 0) |
-                                 (sub_queue.has_expiring ? has_expiring_flag : 0)));
+                                 (sub_queue.has_expiring ? has_expiring_flag : 0) |
+                                 (paged ? paged_flag : 0)));
   append_varint(to, sub_queue.floor);
   append_varint(to, sub_queue.next_position - sub_queue.floor);
   append_varint(to, sub_queue.delivered_below);
   append_varint(to, sub_queue.stored_count);
   append_varint(to, sub_queue.stored_bytes);
-  append_varint(to, sub_queue.settled.size());
-  Position previous_end = sub_queue.floor;
-  for (const PositionRange& range : sub_queue.settled) {
-    append_range(to, range, previous_end);
-  }
-  append_varint(to, sub_queue.returned.size());
-  previous_end = 0;
-  for (const ReturnedRange& returned : sub_queue.returned) {
-    append_range(to, returned.positions, previous_end);
-    append_varint(to, returned.delivery_count);
+  if (paged) {
+    append_varint(to, sub_queue.page_count);
+  } else {
+    append_sets(to, sub_queue.settled, sub_queue.floor, sub_queue.returned, 0);
   }
 }
 
@@ -128,7 +161,7 @@ SubQueueProgress read_sub_queue(RecordReader& reader) {
   SubQueueProgress sub_queue;
   sub_queue.priority = reader.byte();
   const std::uint8_t flags = reader.byte();
-  if ((flags & ~(had_consumer_flag | has_expiring_flag)) != 0) {
+  if ((flags & ~(had_consumer_flag | has_expiring_flag | paged_flag)) != 0) {
     reader.fault();
   }
   sub_queue.had_consumer = (flags & had_consumer_flag) != 0;
@@ -138,22 +171,13 @@ SubQueueProgress read_sub_queue(RecordReader& reader) {
   sub_queue.delivered_below = reader.varint();
   sub_queue.stored_count = reader.varint();
   sub_queue.stored_bytes = reader.varint();
-  constexpr std::size_t range_bytes_min = 2;
-  sub_queue.settled.resize(reader.count(range_bytes_min));
-  Position previous_end = sub_queue.floor;
-  for (PositionRange& range : sub_queue.settled) {
-    range = read_range(reader, previous_end);
+  if ((flags & paged_flag) == 0) {
+    read_sets(reader, sub_queue.settled, sub_queue.floor, sub_queue.returned, 0);
+    return sub_queue;
   }
-  constexpr std::size_t returned_bytes_min = 3;
-  sub_queue.returned.resize(reader.count(returned_bytes_min));
-  previous_end = 0;
-  for (ReturnedRange& returned : sub_queue.returned) {
-    returned.positions = read_range(reader, previous_end);
-    const std::uint64_t delivery_count = reader.varint();
-    if (delivery_count > std::numeric_limits<std::uint32_t>::max()) {
-      reader.fault();
-    }
-    returned.delivery_count = static_cast<std::uint32_t>(delivery_count);
+  sub_queue.page_count = reader.varint();
+  if (sub_queue.page_count == 0) {
+    reader.fault();
   }
   return sub_queue;
 }
@@ -275,7 +299,7 @@ Result<QueueProgress> decode_progress(std::string_view bytes) {
                 std::to_string(progress_version));
   }
   QueueProgress progress;
-  constexpr std::size_t sub_queue_bytes_min = 9;
+  constexpr std::size_t sub_queue_bytes_min = 8;
   progress.sub_queues.resize(reader.count(sub_queue_bytes_min));
   int previous_priority = -1;
   for (SubQueueProgress& sub_queue : progress.sub_queues) {
@@ -293,6 +317,29 @@ Result<QueueProgress> decode_progress(std::string_view bytes) {
                 " bytes too many");
   }
   return progress;
+}
+
+std::string encode_progress_page(const ProgressPage& page) {
+  std::string bytes;
+  bytes.push_back(progress_page_version);
+  append_sets(bytes, page.settled, page.begin, page.returned, page.begin);
+  return bytes;
+}
+
+Result<ProgressPage> decode_progress_page(Position begin, std::string_view bytes) {
+  RecordReader reader(bytes);
+  const std::uint8_t version = reader.byte();
+  if (reader.failed() || version != progress_page_version) {
+    return fail("a page of version " + std::to_string(version) + ", not " +
+                std::to_string(progress_page_version));
+  }
+  ProgressPage page;
+  page.begin = begin;
+  read_sets(reader, page.settled, begin, page.returned, begin);
+  if (reader.failed() || reader.rest_bytes() != 0 || page.empty()) {
+    return fail("a damaged page of " + std::to_string(bytes.size()) + " bytes");
+  }
+  return page;
 }
 
 }  // namespace lepus::storage

@@ -79,12 +79,19 @@ using NumberBytes = std::array<char, 8>;
 /// The log of such a key; nothing for any other key.
 [[nodiscard]] std::optional<LogId> decode_last_number_key(std::string_view bytes);
 
-/// The value of a progress record. The sub-queues must be by rising priority, their ranges sorted
-/// and disjoint.
+/// The value of a progress record, without the pages. The sub-queues must be by rising priority,
+/// their ranges sorted and disjoint.
 [[nodiscard]] std::string encode_progress(const QueueProgress& progress);
 
 /// Accepts only what encode_progress can have made.
 [[nodiscard]] Result<QueueProgress> decode_progress(std::string_view bytes);
+
+/// The key of a page of a progress record is that of the message at its first position. This is its
+/// value; its ranges must be sorted and disjoint and begin in it.
+[[nodiscard]] std::string encode_progress_page(const ProgressPage& page);
+
+/// Accepts only what encode_progress_page can have made.
+[[nodiscard]] Result<ProgressPage> decode_progress_page(Position begin, std::string_view bytes);
 
 /// The bytes of a fixed-size key or value as a view.
 template <std::size_t size>

@@ -1,5 +1,6 @@
 #include "storage/recovered_records.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -29,8 +30,33 @@ std::optional<std::string> add_meta_record(std::string_view key, std::string_vie
   return std::nullopt;
 }
 
+namespace {
+
+std::optional<std::string> add_progress_page(const MessageKey& key, std::string_view value,
+                                             Recovered& recovered) {
+  if (recovered.progress.empty() || recovered.progress.back().first != key.queue) {
+    return "a page without its record";
+  }
+  auto& sub_queues = recovered.progress.back().second.sub_queues;
+  const auto sub_queue = std::ranges::find(sub_queues, key.priority, &SubQueueProgress::priority);
+  if (sub_queue == sub_queues.end()) {
+    return "a page of a priority that its record does not have";
+  }
+  Result<ProgressPage> page = decode_progress_page(key.position, value);
+  if (!page) {
+    return page.error().text;
+  }
+  sub_queue->pages.push_back(std::move(*page));
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<std::string> add_progress_record(std::string_view key, std::string_view value,
                                                Recovered& recovered) {
+  if (const std::optional<MessageKey> page = decode_message_key(key)) {
+    return add_progress_page(*page, value, recovered);
+  }
   const std::optional<std::uint64_t> queue = decode_number(key);
   if (!queue) {
     return "not a queue id";

@@ -14,7 +14,8 @@ namespace lepus::storage {
                                                          std::string_view value,
                                                          Recovered& recovered);
 
-/// The same of a progress record.
+/// The same of a progress record or a page of one, which comes behind it. Whether all pages came is
+/// for page_fault() to say.
 [[nodiscard]] std::optional<std::string> add_progress_record(std::string_view key,
                                                              std::string_view value,
                                                              Recovered& recovered);

@@ -93,6 +93,11 @@ Result<void> RocksdbBackend::open_databases() {
     last_numbers_[log] = number;
   }
   for (const auto& [queue, progress] : recovered_.progress) {
+    for (const SubQueueProgress& sub_queue : progress.sub_queues) {
+      for (const ProgressPage& page : sub_queue.pages) {
+        stored_pages_.note({queue, sub_queue.priority, page.begin}, false);
+      }
+    }
     if (auto dead = dead_part_of(progress)) {
       durable_dead_->publish(queue, std::move(dead));
     }
@@ -139,16 +144,19 @@ void RocksdbBackend::finish_recovery() {
   }
   if (!orphans_.empty()) {
     auto batch = new_batch();
+    auto& records = static_cast<RocksdbBatch&>(*batch);
     for (QueueId orphan : orphans_) {
       batch->delete_queue(orphan);
+      records.erase_pages(stored_pages_.of(orphan));
     }
     // No batch of a log: they were deleted in the run before, whose record of it got lost with
     // their topology.
-    const auto& records = static_cast<RocksdbBatch&>(*batch);
-    if (const rocksdb::Status status = write(&static_cast<RocksdbBatch&>(*batch).durable());
-        !status.ok()) {
+    if (const rocksdb::Status status = write(&records.durable()); !status.ok()) {
       fail_durable(status);
       return;
+    }
+    for (QueueId orphan : orphans_) {
+      stored_pages_.forget(orphan);
     }
     records.publish(*durable_dead_, *transient_dead_);
     deleted_queues_->add(orphans_);
@@ -197,24 +205,36 @@ Outcome RocksdbBackend::commit(std::span<AppendUnit> units) {
 }
 
 void RocksdbBackend::count_numbers(std::span<AppendUnit> units) {
-  for_each_batch(units, [this](const AppendUnit& unit, const NumberedBatch& numbered,
-                               const RocksdbBatch& batch) {
-    if (unit.is_again) {
-      return;
-    }
-    LEPUS_ASSERT(numbered.log <= topology_log, "there are no other logs");
-    BatchNumber& last_number = last_numbers_[numbered.log];
-    LEPUS_ASSERT(numbered.number == last_number + 1,
-                 "the batches of a log are numbered without a gap");
-    last_number = numbered.number;
-    if (std::ranges::find(changed_logs_, numbered.log) == changed_logs_.end()) {
-      changed_logs_.push_back(numbered.log);
-    }
-    if (batch.reserved_below() > next_queue_id_) {
-      next_queue_id_ = batch.reserved_below();
-      next_queue_id_changed_ = true;
-    }
-  });
+  for_each_batch(
+      units, [this](const AppendUnit& unit, const NumberedBatch& numbered, RocksdbBatch& batch) {
+        if (unit.is_again) {
+          return;
+        }
+        LEPUS_ASSERT(numbered.log <= topology_log, "there are no other logs");
+        BatchNumber& last_number = last_numbers_[numbered.log];
+        LEPUS_ASSERT(numbered.number == last_number + 1,
+                     "the batches of a log are numbered without a gap");
+        last_number = numbered.number;
+        if (std::ranges::find(changed_logs_, numbered.log) == changed_logs_.end()) {
+          changed_logs_.push_back(numbered.log);
+        }
+        note_pages(batch);
+        if (batch.reserved_below() > next_queue_id_) {
+          next_queue_id_ = batch.reserved_below();
+          next_queue_id_changed_ = true;
+        }
+      });
+}
+
+/// Once for each batch: what is written again has its pages' deletions in it.
+void RocksdbBackend::note_pages(RocksdbBatch& batch) {
+  for (const auto& [key, is_erased] : batch.pages()) {
+    stored_pages_.note(key, is_erased);
+  }
+  for (const QueueId queue : batch.deleted_queues()) {
+    batch.erase_pages(stored_pages_.of(queue));
+    stored_pages_.forget(queue);
+  }
 }
 
 void RocksdbBackend::write_transient(std::span<AppendUnit> units) {

@@ -19,6 +19,7 @@
 #include "storage/rocksdb_reclaimer.h"
 #include "storage/rocksdb_recovery.h"
 #include "storage/statistics_counters.h"
+#include "storage/stored_pages.h"
 
 namespace lepus::storage {
 
@@ -77,6 +78,7 @@ class RocksdbBackend final : public Backend {
   [[nodiscard]] rocksdb::Status write_durable(std::span<AppendUnit> units);
   [[nodiscard]] rocksdb::Status write(rocksdb::WriteBatch* batch);
   [[nodiscard]] ReadOutcome read_counted(const ReadRequest& request, const RowVisitor& visit);
+  void note_pages(RocksdbBatch& batch);
   void count_numbers(std::span<AppendUnit> units);
   void add_meta_records(rocksdb::WriteBatch& batch);
   void forget_written_queues();
@@ -118,6 +120,7 @@ class RocksdbBackend final : public Backend {
   std::vector<LogId> changed_logs_;  ///< whose number is not written yet
   std::uint64_t next_queue_id_ = 1;
   bool next_queue_id_changed_ = false;
+  StoredPages stored_pages_;
   std::vector<QueueId> forgotten_queues_;  ///< their records are erased by the write under way
   std::vector<const rocksdb::WriteBatch*> parts_;  ///< keeps its capacity
   std::vector<QueueId> orphans_;                   ///< to be deleted before recovery has finished

@@ -72,8 +72,29 @@ void RocksdbBatch::put_progress(QueueId queue, const QueueProgress& progress) {
   const NumberBytes key = encode_number(value_of(queue));
   check(
       durable_.Put(durable_families_.progress, slice_of(view_of(key)), encode_progress(progress)));
+  for (const SubQueueProgress& sub_queue : progress.sub_queues) {
+    for (const ProgressPage& page : sub_queue.pages) {
+      put_page({queue, sub_queue.priority, page.begin}, page);
+    }
+  }
   if (auto dead = dead_part_of(progress)) {
     dead_.emplace_back(queue, std::move(dead));
+  }
+}
+
+void RocksdbBatch::put_page(const MessageKey& key, const ProgressPage& page) {
+  pages_.push_back({key, page.empty()});
+  const MessageKeyBytes key_bytes = encode_message_key(key);
+  const rocksdb::Slice key_slice = slice_of(view_of(key_bytes));
+  check(page.empty()
+            ? durable_.Delete(durable_families_.progress, key_slice)
+            : durable_.Put(durable_families_.progress, key_slice, encode_progress_page(page)));
+}
+
+void RocksdbBatch::erase_pages(const std::vector<MessageKey>& pages) {
+  for (const MessageKey& page : pages) {
+    const MessageKeyBytes key = encode_message_key(page);
+    check(durable_.Delete(durable_families_.progress, slice_of(view_of(key))));
   }
 }
 

@@ -24,6 +24,12 @@ class RocksdbBatch final : public Batch {
     Position floor = 0;
   };
 
+  /// A page of a progress record that the batch writes or erases.
+  struct PageChange {
+    MessageKey key;
+    bool is_erased = false;
+  };
+
   RocksdbBatch(const RocksdbFamilies& durable, rocksdb::ColumnFamilyHandle* transient)
       : durable_families_(durable), transient_family_(transient) {}
 
@@ -53,10 +59,18 @@ class RocksdbBatch final : public Batch {
 
   [[nodiscard]] std::span<const QueueId> deleted_queues() const { return deleted_queues_; }
 
+  /// In the order in which they were made.
+  [[nodiscard]] std::span<const PageChange> pages() const { return pages_; }
+
+  /// Pages of the queues that the batch deletes. Only the committer knows which there are.
+  void erase_pages(const std::vector<MessageKey>& pages);
+
   /// Makes known what the batch declared dead. Only once it is committed and synced.
   void publish(DeadRows& durable_rows, DeadRows& transient_rows) const;
 
  private:
+  void put_page(const MessageKey& key, const ProgressPage& page);
+
   const RocksdbFamilies& durable_families_;
   rocksdb::ColumnFamilyHandle* const transient_family_;
   rocksdb::WriteBatch durable_;
@@ -64,6 +78,7 @@ class RocksdbBatch final : public Batch {
   std::vector<std::pair<QueueId, std::shared_ptr<const DeadQueue>>> dead_;
   std::vector<TransientFloor> transient_floors_;
   std::vector<QueueId> deleted_queues_;
+  std::vector<PageChange> pages_;
   std::uint64_t reserved_below_ = 0;
 };
 

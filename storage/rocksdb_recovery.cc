@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "storage/progress_pages.h"
 #include "storage/record_format.h"
 #include "storage/recovered_records.h"
 
@@ -56,6 +57,16 @@ std::optional<Error> load_family(const RocksdbDatabase& database,
       });
 }
 
+std::optional<Error> missing_pages(const Recovered& recovered) {
+  for (const auto& [queue, progress] : recovered.progress) {
+    if (const auto fault = page_fault(progress)) {
+      const NumberBytes key = encode_number(value_of(queue));
+      return damaged(progress_family_name, rocksdb::Slice(key.data(), key.size()), *fault);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Error> load_meta_records(const RocksdbDatabase& database, Recovered& recovered) {
@@ -75,6 +86,9 @@ Result<RocksdbRecovered> load_recovered(const RocksdbDatabase& database) {
   if (!error) {
     error = load_family(database, families.progress, progress_family_name, add_progress_record,
                         all.recovered);
+  }
+  if (!error) {
+    error = missing_pages(all.recovered);
   }
   if (!error) {
     error = for_each_record(database, families.deleted_queues,

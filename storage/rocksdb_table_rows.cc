@@ -53,6 +53,11 @@ double dead_share(const TableRun& run, const DeadSubQueue& dead) {
   for (const PositionRange& settled : dead.settled) {
     dead_positions += overlap(positions, settled);
   }
+  for (const DeadPage& page : dead.pages) {
+    for (const PositionRange& settled : *page.settled) {
+      dead_positions += overlap(positions, settled);
+    }
+  }
   const Position alive_max = positions.end - positions.begin - dead_positions;
   return run.rows > alive_max
              ? static_cast<double>(run.rows - alive_max) / static_cast<double>(run.rows)

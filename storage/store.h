@@ -42,7 +42,8 @@ class Batch {
   /// start.
   virtual void put_transient_message(MessageKey key, std::span<const std::string_view> payload) = 0;
 
-  /// The queue's state as of this batch, replacing the record before it.
+  /// The queue's state as of this batch, replacing the record before it and the pages named in it;
+  /// other pages stay as they are.
   virtual void put_progress(QueueId queue, const QueueProgress& progress) = 0;
 
   /// Transient rows of the sub-queue below this position are dead. Not persisted: it only lets the
@@ -50,8 +51,8 @@ class Batch {
   /// in memory; and queues that are not durable have no such record.)
   virtual void note_transient_floor(QueueId queue, Priority priority, Position floor) = 0;
 
-  /// The queue is gone: its progress record is removed and its id is remembered as deleted until
-  /// none of its rows is left.
+  /// The queue is gone: its progress record and pages are removed and its id is remembered as
+  /// deleted until none of its rows is left.
   virtual void delete_queue(QueueId queue) = 0;
 
   /// A record of the topology (vhosts, exchanges, queues, bindings, users, …).

@@ -52,8 +52,22 @@ struct MessageKey {
   bool operator==(const MessageKey&) const = default;
 };
 
+/// A part of the large sets of one sub-queue, in a record of its own: the ranges that begin at or
+/// above its first position and below the first one of the next page. Absolute, as the record is.
+struct ProgressPage {
+  Position begin = 0;
+  std::vector<PositionRange> settled;   ///< as in SubQueueProgress; may go on behind the page
+  std::vector<ReturnedRange> returned;  ///< as in SubQueueProgress
+
+  /// There is nothing to store of it: a page that was stored is erased.
+  [[nodiscard]] bool empty() const { return settled.empty() && returned.empty(); }
+
+  bool operator==(const ProgressPage&) const = default;
+};
+
 /// The state of one (queue, priority) as of a batch: absolute, so that the newest record alone
-/// counts.
+/// counts. Small sets are in it; large ones are in pages, of which only those need be written that
+/// have changed.
 struct SubQueueProgress {
   Priority priority = 0;
   Position next_position = 0;           ///< never falls
@@ -65,6 +79,13 @@ struct SubQueueProgress {
   std::uint64_t stored_bytes = 0;  ///< their bodies
   bool had_consumer = false;       ///< a delivery after this record may have left no trace
   bool has_expiring = false;       ///< some message had an expiration of its own
+
+  /// How many pages the store has of it as of this record. With any, `settled` and `returned` are
+  /// empty.
+  std::uint64_t page_count = 0;
+  /// By their first positions. To be written: those that are not stored as they are here.
+  /// Recovered: all that there are.
+  std::vector<ProgressPage> pages;
 
   bool operator==(const SubQueueProgress&) const = default;
 };

@@ -37,6 +37,11 @@ inline constexpr std::size_t pending_bytes_sealed_at_once = std::size_t{1} << 20
 /// Larger bodies that go to several durable queues of a shard are stored once.
 inline constexpr std::size_t shared_body_bytes_min = 4096;
 
+/// So many settled ranges and counts of returned messages of a sub-queue are written with each
+/// commit; more go into pages of so many positions, of which only the changed ones are written.
+inline constexpr std::size_t progress_items_max = 512;
+inline constexpr std::uint64_t progress_page_positions = 256;
+
 /// Rows that no publisher waits for may wait this long for company; records of acks this long.
 inline constexpr std::int64_t row_wait_ms_max = 200;
 inline constexpr std::int64_t progress_wait_ms_max = 1000;

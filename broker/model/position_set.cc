@@ -28,11 +28,13 @@ void PositionSet::add_range(storage::PositionRange added) {
   }
   while (next != ranges_.end() && next->first <= added.end) {
     added.end = std::max(added.end, next->second);
+    note_change(next->first);
     next = ranges_.erase(next);
   }
   if (added.begin == floor_) {
     floor_ = added.end;
   } else {
+    note_change(added.begin);
     ranges_.emplace_hint(next, added.begin, added.end);
   }
 }
@@ -42,6 +44,16 @@ std::vector<storage::PositionRange> PositionSet::ranges() const {
   result.reserve(ranges_.size());
   for (const auto& [begin, end] : ranges_) {
     result.push_back({begin, end});
+  }
+  return result;
+}
+
+std::vector<storage::PositionRange> PositionSet::ranges_that_begin_in(
+    storage::PositionRange positions) const {
+  std::vector<storage::PositionRange> result;
+  for (auto range = ranges_.lower_bound(positions.begin);
+       range != ranges_.end() && range->first < positions.end; ++range) {
+    result.push_back({range->first, range->second});
   }
   return result;
 }

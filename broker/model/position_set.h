@@ -34,13 +34,28 @@ class PositionSet {
   /// The ranges above the floor: sorted, disjoint, not touching each other or the floor.
   [[nodiscard]] std::vector<storage::PositionRange> ranges() const;
 
+  /// Those of them that begin within these positions.
+  [[nodiscard]] std::vector<storage::PositionRange> ranges_that_begin_in(
+      storage::PositionRange positions) const;
+
+  /// From now on the begins of ranges that come, go or get another end are added to this list.
+  /// Null: no longer.
+  void note_changes_in(std::vector<Position>* changes) { changes_ = changes; }
+
   [[nodiscard]] std::size_t range_count() const { return ranges_.size(); }
 
  private:
   [[nodiscard]] bool range_contains(Position position) const;
 
+  void note_change(Position begin) {
+    if (changes_ != nullptr) [[unlikely]] {
+      changes_->push_back(begin);
+    }
+  }
+
   Position floor_ = 0;
   std::map<Position, Position> ranges_;  // begin → end
+  std::vector<Position>* changes_ = nullptr;
 };
 
 }  // namespace lepus::model

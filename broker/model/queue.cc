@@ -156,7 +156,7 @@ storage::QueueProgress Queue::seal_progress() {
   progress.sub_queues.reserve(sub_queues_.size());
   for (auto sub_queue = sub_queues_.rbegin(); sub_queue != sub_queues_.rend(); ++sub_queue) {
     (*sub_queue)->sealed();
-    progress.sub_queues.push_back((*sub_queue)->progress());
+    progress.sub_queues.push_back((*sub_queue)->seal_progress());
     progress.sub_queues.back().has_expiring = has_expiring_messages_;
   }
   return progress;

@@ -2,16 +2,25 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "broker/base/limits.h"
 
 namespace lepus::model {
 
-/// What the queues of one shard hold in memory together, and what that allows each of them. The
+/// When the sets of a sub-queue go into pages of its progress record; other values are for tests.
+struct ProgressLimits {
+  std::size_t items_max = limits::progress_items_max;  ///< in the record itself
+  std::uint64_t page_positions = limits::progress_page_positions;
+};
+
+/// What the queues of one shard hold in memory together, and what is allowed each of them. The
 /// sub-queues count themselves.
 struct QueueMemory {
   std::size_t limit_bytes = limits::queues_bytes_max;           ///< of all messages
   std::size_t unacked_limit_bytes = limits::unacked_bytes_max;  ///< of unacked bodies
+
+  ProgressLimits progress;
 
   std::size_t used_bytes = 0;
   std::size_t unacked_bytes = 0;

@@ -12,6 +12,7 @@
 #include "broker/model/ids.h"
 #include "broker/model/operations.h"
 #include "broker/model/publish_answer.h"
+#include "broker/model/queue_memory.h"
 #include "broker/model/queue_record.h"
 #include "broker/model/topology.h"
 #include "storage/cut_gate.h"
@@ -35,6 +36,7 @@ struct ShardEnvironment {
   Topology* topology = nullptr;
   Mailboxes* mailboxes = nullptr;
   ConnectionHost* connections = nullptr;
+  ProgressLimits progress = {};
   /// Runs the task on this shard's thread soon; callable from any thread (completions of the store
   /// come this way).
   std::function<void(std::function<void()>)> post;

@@ -15,7 +15,8 @@ ShardQueues::ShardQueues(const ShardEnvironment& environment, ChannelAnswers& an
       answers_(answers),
       sequence_group_(std::move(sequence_group)),
       memory_{.limit_bytes = limits::queues_bytes_max / environment.shard_count,
-              .unacked_limit_bytes = limits::unacked_bytes_max / environment.shard_count},
+              .unacked_limit_bytes = limits::unacked_bytes_max / environment.shard_count,
+              .progress = environment.progress},
       batches_(environment.index, *environment.store, *environment.cut_gate,
                [this](const PublisherRef& publisher, bool refused) {
                  answers_.confirm(publisher, refused);

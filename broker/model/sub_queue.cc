@@ -115,7 +115,7 @@ void SubQueue::give_back(Position position) {
   ++ready_count_;
   ready_bytes_ += unacked.message->body().size();
   const std::uint32_t delivery_count = unacked.delivery_count + 1;
-  delivery_counts_[position] = delivery_count;
+  delivery_counts_.set(position, delivery_count);
   const bool added = returned_
                          .emplace(position, ReadyMessage{std::move(unacked.message), position,
                                                          delivery_count, true})
@@ -141,8 +141,7 @@ std::uint64_t SubQueue::purge() {
     // All that is left between the head and the newest position is ready, and settled now.
     settled_.add_range({gap_begin_, next_position_});
   }
-  std::erase_if(delivery_counts_,
-                [this](const auto& counted) { return !unacked_.contains(counted.first); });
+  delivery_counts_.keep_if([this](Position position) { return unacked_.contains(position); });
   paged_ = false;
   gap_count_ = 0;
   head_bytes_ = 0;
@@ -214,7 +213,7 @@ bool SubQueue::rows_read(std::uint64_t generation, std::vector<StoredRow> rows,
     memory_bytes_ += row.message->memory_bytes();
     const bool redelivered = was_delivered_before(row.position);
     append_to_head(
-        {std::move(row.message), row.position, delivery_count_of(row.position), redelivered});
+        {std::move(row.message), row.position, delivery_counts_.of(row.position), redelivered});
   }
   gap_begin_ = std::clamp(covered_below, gap_begin_, gap_end());
   settle_absent(absent_from, gap_begin_);
@@ -296,31 +295,8 @@ void SubQueue::forget_missing_messages() {
   }
 }
 
-std::uint32_t SubQueue::delivery_count_of(Position position) const {
-  if (delivery_counts_.empty()) [[likely]] {
-    return 0;
-  }
-  const auto found = delivery_counts_.find(position);
-  return found == delivery_counts_.end() ? 0 : found->second;
-}
-
-std::vector<storage::ReturnedRange> SubQueue::returned_ranges() const {
-  std::vector<storage::ReturnedRange> ranges;
-  for (const auto& [position, count] : delivery_counts_) {
-    if (!ranges.empty() && ranges.back().positions.end == position &&
-        ranges.back().delivery_count == count) {
-      ++ranges.back().positions.end;
-    } else {
-      ranges.push_back({{position, position + 1}, count});
-    }
-  }
-  return ranges;
-}
-
 void SubQueue::note_settled(Position position) {
-  if (!delivery_counts_.empty()) [[unlikely]] {
-    delivery_counts_.erase(position);
-  }
+  delivery_counts_.erase(position);
   settled_.add(position);
 }
 
@@ -329,22 +305,41 @@ void SubQueue::settle_absent(Position begin, Position end) {
   end = std::min(end, restored_below_);
   if (begin < end) [[unlikely]] {
     settled_.add_range({begin, end});
-    delivery_counts_.erase(delivery_counts_.lower_bound(begin), delivery_counts_.lower_bound(end));
+    delivery_counts_.erase({begin, end});
   }
 }
 
-storage::SubQueueProgress SubQueue::progress() const {
+storage::SubQueueProgress SubQueue::seal_progress() {
   storage::SubQueueProgress progress;
   progress.priority = priority_;
   progress.next_position = next_position_;
   progress.floor = settled_.floor();
-  progress.settled = settled_.ranges();
   progress.delivered_below = delivered_below_;
   progress.stored_count = stored_count_;
   progress.stored_bytes = stored_bytes_;
   progress.had_consumer = had_consumer_;
-  progress.returned = returned_ranges();
+  seal_sets(progress);
   return progress;
+}
+
+void SubQueue::seal_sets(storage::SubQueueProgress& progress) {
+  // Small again are only much smaller ones, so that it does not change to and fro.
+  const std::size_t items_max =
+      pages_ == nullptr ? progress_limits_.items_max : progress_limits_.items_max / 4;
+  if (settled_.range_count() + delivery_counts_.size() > items_max) [[unlikely]] {
+    if (pages_ == nullptr) {
+      pages_ = std::make_unique<ProgressPages>(settled_, delivery_counts_,
+                                               progress_limits_.page_positions);
+    }
+    pages_->seal(progress);
+    return;
+  }
+  progress.settled = settled_.ranges();
+  progress.returned = delivery_counts_.ranges();
+  if (pages_ != nullptr) [[unlikely]] {
+    pages_->seal_end(progress);
+    pages_.reset();
+  }
 }
 
 bool SubQueue::restore(const storage::SubQueueProgress& progress, bool clean_stop) {
@@ -359,21 +354,33 @@ bool SubQueue::restore(const storage::SubQueueProgress& progress, bool clean_sto
   redelivered_below_ =
       !clean_stop && progress.had_consumer ? progress.next_position : progress.delivered_below;
   delivered_below_ = redelivered_below_;
+  restore_sets(progress);
   if (progress.stored_count == 0) {
-    settled_ = PositionSet(progress.next_position, {});  // what is not settled was transient
+    settled_.add_range({0, progress.next_position});  // what is not settled was transient
+    delivery_counts_.erase({0, progress.next_position});
     return false;
-  }
-  settled_ = PositionSet(progress.floor, progress.settled);
-  for (const auto& [positions, count] : progress.returned) {
-    for (Position position = positions.begin; position < positions.end; ++position) {
-      delivery_counts_.emplace_hint(delivery_counts_.end(), position, count);
-    }
   }
   stored_count_ = ready_count_ = gap_count_ = progress.stored_count;
   stored_bytes_ = ready_bytes_ = progress.stored_bytes;
   paged_ = true;
   gap_begin_ = progress.floor;
   return delivered_below_ != progress.delivered_below;
+}
+
+void SubQueue::restore_sets(const storage::SubQueueProgress& progress) {
+  settled_ = PositionSet(progress.floor, progress.settled);
+  delivery_counts_ = DeliveryCounts(progress.returned);
+  for (const storage::ProgressPage& page : progress.pages) {
+    for (const storage::PositionRange& range : page.settled) {
+      settled_.add_range(range);
+    }
+    delivery_counts_.add(page.returned);
+  }
+  if (!progress.pages.empty()) {
+    pages_ = std::make_unique<ProgressPages>(settled_, delivery_counts_,
+                                             progress_limits_.page_positions);
+    pages_->restore(progress.pages);
+  }
 }
 
 std::optional<Position> SubQueue::take_moved_transient_floor() {

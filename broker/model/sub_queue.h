@@ -2,15 +2,18 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include <boost/container/deque.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "broker/model/delivery_counts.h"
 #include "broker/model/ids.h"
 #include "broker/model/message.h"
 #include "broker/model/position_set.h"
+#include "broker/model/progress_pages.h"
 #include "broker/model/queue_memory.h"
 #include "storage/store.h"
 
@@ -56,6 +59,7 @@ class SubQueue {
   SubQueue(Priority priority, Durability durability, QueueMemory& memory)
       : priority_(priority),
         durability_(durability),
+        progress_limits_(memory.progress),
         unacked_bytes_(memory.unacked_bytes),
         memory_bytes_(memory.used_bytes) {}
 
@@ -128,7 +132,8 @@ class SubQueue {
 
   [[nodiscard]] Position sealed_below() const { return sealed_below_; }
 
-  [[nodiscard]] storage::SubQueueProgress progress() const;
+  /// The record to be written now, with the pages that have changed since the last call.
+  [[nodiscard]] storage::SubQueueProgress seal_progress();
   /// @return whether the record is out of date: more counts as delivered now, which must outlast a
   /// clean stop.
   bool restore(const storage::SubQueueProgress& progress, bool clean_stop);
@@ -176,10 +181,10 @@ class SubQueue {
   void leave_paged_mode_if_gap_is_read();
   void forget_missing_messages();
   [[nodiscard]] Position transient_floor() const;
-  [[nodiscard]] std::uint32_t delivery_count_of(Position position) const;
-  [[nodiscard]] std::vector<storage::ReturnedRange> returned_ranges() const;
   void note_settled(Position position);
   void settle_absent(Position begin, Position end);
+  void seal_sets(storage::SubQueueProgress& progress);
+  void restore_sets(const storage::SubQueueProgress& progress);
 
   [[nodiscard]] bool is_stored(Position position, const Message& message) const {
     return stores(message) && position < sealed_below_;
@@ -191,6 +196,7 @@ class SubQueue {
 
   const Priority priority_;
   const Durability durability_;
+  const ProgressLimits& progress_limits_;
 
   std::map<Position, ReadyMessage> returned_;
   Messages head_;
@@ -199,13 +205,13 @@ class SubQueue {
   std::uint64_t gap_count_ = 0;  // ready messages in it
   Messages tail_;
   boost::unordered_flat_map<Position, UnackedMessage> unacked_;
-  // How often messages that are not settled were given back; most never were.
-  std::map<Position, std::uint32_t> delivery_counts_;
+  DeliveryCounts delivery_counts_;  // of messages that are not settled
 
   Position next_position_ = 0;
   Position sealed_below_ = 0;
   Position committed_below_ = 0;
   PositionSet settled_;
+  std::unique_ptr<ProgressPages> pages_;  // of settled_ and delivery_counts_, while they need any
   // From before the restart: what is not settled there and has no row was transient.
   Position restored_below_ = 0;
   std::uint64_t stored_count_ = 0;

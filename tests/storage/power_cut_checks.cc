@@ -88,7 +88,10 @@ void PowerCutRun::check_dead_rows() {
     is_whole = is_whole && iterator->status().ok();
   };
   for (rocksdb::ColumnFamilyHandle* const family : {families.progress, families.deleted_queues}) {
-    visit(family, [&](std::string_view key) { known.insert(QueueId{*decode_number(key)}); });
+    // The key of a page begins with that of its record.
+    visit(family, [&](std::string_view key) {
+      known.insert(QueueId{*decode_number(key.substr(0, sizeof(QueueId)))});
+    });
   }
   visit(families.messages,
         [&](std::string_view key) { with_rows.insert(decode_message_key(key)->queue); });

@@ -298,8 +298,15 @@ void PowerCutRun::change_topology(ModelState& next, Unit& unit) {
 void PowerCutRun::seal(ModelState& next, Unit& unit) {
   for (const QueueId id : unit.touched) {
     ModelState::Queue& queue = next.queues.at(id);
-    queue.record = progress_of(queue);
-    batch(unit, id).put_progress(id, queue.record);
+    const QueueProgress record = progress_of(queue, page_ranges_max_, page_positions_);
+    QueueProgress change = change_of(std::exchange(queue.record, record), record);
+    for (SubQueueProgress& sub_queue : change.sub_queues) {
+      result_.pages_written += sub_queue.pages.size();
+      if (has(StoreMutation::keeps_pages)) {
+        std::erase_if(sub_queue.pages, [](const ProgressPage& page) { return page.empty(); });
+      }
+    }
+    batch(unit, id).put_progress(id, change);
   }
 }
 

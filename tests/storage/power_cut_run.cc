@@ -23,6 +23,8 @@ PowerCutRun::PowerCutRun(const PowerCutOptions& options)
       random_(options.seed),
       environment_(options.seed + 1),
       disk_(environment_.disk()) {
+  page_positions_ = random_.one_in(3) ? 0 : random_.between(1, 30);
+  page_ranges_max_ = random_.below(6);
   store_options_.environment = &environment_;
   store_options_.reclaim_interval = std::chrono::milliseconds(0);
   store_options_.deleted_queues_check_min = 1;
@@ -325,7 +327,8 @@ void PowerCutRun::check_nothing_is_left() {
   units = std::vector<Unit>(1);
   change_topology(next, units[0]);
   commit(std::move(next), std::move(units));
-  for (auto* family : {database.families().messages, database.families().deleted_queues}) {
+  for (auto* family : {database.families().messages, database.families().deleted_queues,
+                       database.families().progress}) {
     const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator({}, family));
     iterator->SeekToFirst();
     if (ok() && iterator->Valid()) {

@@ -22,6 +22,7 @@ enum class StoreMutation {
   skips_positions,     ///< some rows are not written
   splits_units,        ///< what belongs together is committed one after the other
   forgets_deleted,     ///< deleted ids are not remembered
+  keeps_pages,         ///< pages of a progress record that are empty now are not erased
 };
 
 struct PowerCutOptions {
@@ -37,7 +38,8 @@ struct PowerCutResult {
   std::uint64_t commits = 0;
   std::uint64_t unknown_commits = 0;
   std::uint64_t rows_checked = 0;
-  std::uint64_t fingerprint = 0;  ///< equal for equal runs
+  std::uint64_t pages_written = 0;  ///< of progress records
+  std::uint64_t fingerprint = 0;    ///< equal for equal runs
 };
 
 /// One store on a simulated disk, used, broken off and opened again as the seed decides, and
@@ -113,6 +115,8 @@ class PowerCutRun {
   SimulatedEnvironment environment_;
   SimulatedFileSystem& disk_;
   StoreOptions store_options_;
+  std::size_t page_ranges_max_ = 0;
+  Position page_positions_ = 0;  ///< 0: all sets are in the records
   std::shared_ptr<RocksdbBackend> backend_;
   /// What the store holds is one of these: the last that was committed, or, after it, one whose
   /// outcome is unknown.

@@ -37,13 +37,16 @@ TEST(PowerCutTest, TheStoreHoldsWhatWasCommittedAndNothingElse) {
     all.commits += result.commits;
     all.unknown_commits += result.unknown_commits;
     all.rows_checked += result.rows_checked;
+    all.pages_written += result.pages_written;
   }
-  std::printf("%llu starts, %llu power cuts, %llu commits (%llu unknown), %llu rows checked\n",
-              static_cast<unsigned long long>(all.starts),
-              static_cast<unsigned long long>(all.power_cuts),
-              static_cast<unsigned long long>(all.commits),
-              static_cast<unsigned long long>(all.unknown_commits),
-              static_cast<unsigned long long>(all.rows_checked));
+  std::printf(
+      "%llu starts, %llu power cuts, %llu commits (%llu unknown), %llu rows checked, "
+      "%llu pages written\n",
+      static_cast<unsigned long long>(all.starts), static_cast<unsigned long long>(all.power_cuts),
+      static_cast<unsigned long long>(all.commits),
+      static_cast<unsigned long long>(all.unknown_commits),
+      static_cast<unsigned long long>(all.rows_checked),
+      static_cast<unsigned long long>(all.pages_written));
 }
 
 TEST(PowerCutTest, TheSameSeedMakesTheSameRun) {
@@ -82,7 +85,8 @@ INSTANTIATE_TEST_SUITE_P(
                       MutationCase{StoreMutation::does_not_sync, "the last batches are"},
                       MutationCase{StoreMutation::skips_positions, "is lost"},
                       MutationCase{StoreMutation::splits_units, "the last batches are"},
-                      MutationCase{StoreMutation::forgets_deleted, "nobody knows"}));
+                      MutationCase{StoreMutation::forgets_deleted, "nobody knows"},
+                      MutationCase{StoreMutation::keeps_pages, "pages of priority"}));
 
 }  // namespace
 }  // namespace lepus::storage

@@ -105,6 +105,33 @@ TEST(RecordFormat, ProgressBytesAreAsDocumented) {
             bytes({1, 1, 5, 1, 100, 0xc8, 1, 0xc8, 1, 10, 20, 1, 1, 2, 1, 100, 1, 1}));
 }
 
+TEST(RecordFormat, PagedProgressAndItsPagesAreAsDocumented) {
+  const ProgressPage page{
+      .begin = 1000, .settled = {{1001, 1003}, {1005, 5000}}, .returned = {{{1000, 1001}, 3}}};
+  SubQueueProgress sub_queue{.priority = 5,
+                             .next_position = 300,
+                             .floor = 100,
+                             .delivered_below = 200,
+                             .stored_count = 10,
+                             .stored_bytes = 20,
+                             .page_count = 130};
+  const std::string record = bytes({1, 1, 5, 4, 100, 0xc8, 1, 0xc8, 1, 10, 20, 0x82, 1});
+  EXPECT_EQ(encode_progress({{sub_queue}}), record);
+  ASSERT_TRUE(decode_progress(record));
+  EXPECT_EQ(decode_progress(record)->sub_queues[0], sub_queue);
+  const std::string value = bytes({1, 2, 1, 2, 2, 0x9b, 0x1f, 1, 0, 1, 3});
+  EXPECT_EQ(encode_progress_page(page), value);
+  const auto decoded = decode_progress_page(1000, value);
+  ASSERT_TRUE(decoded) << decoded.error().text;
+  EXPECT_EQ(*decoded, page);
+  for (std::size_t size = 0; size < value.size(); ++size) {
+    EXPECT_FALSE(decode_progress_page(1000, value.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(decode_progress_page(1000, value + '\0'));
+  EXPECT_FALSE(decode_progress_page(1000, bytes({1, 0, 0}))) << "an empty page";
+  EXPECT_FALSE(decode_progress_page(1000, bytes({2, 1, 0, 1, 0}))) << "of another version";
+}
+
 TEST(RecordFormat, UsualProgressIsSmall) {
   SubQueueProgress sub_queue{.next_position = 1'000'000'100,
                              .floor = 1'000'000'000,
@@ -142,7 +169,9 @@ TEST(RecordFormat, WhatTheEncoderNeverWritesIsRefused) {
   EXPECT_TRUE(decode_progress(head + bytes({0, 0})));
   EXPECT_FALSE(decode_progress(head + bytes({1, 1, 0, 0}))) << "an empty settled range";
   EXPECT_FALSE(decode_progress(head + bytes({0, 1, 0, 0, 1}))) << "an empty returned range";
-  EXPECT_FALSE(decode_progress(bytes({1, 1, 0, 4, 0, 0, 0, 0, 0, 0, 0}))) << "an unknown flag";
+  EXPECT_FALSE(decode_progress(bytes({1, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0}))) << "an unknown flag";
+  EXPECT_FALSE(decode_progress(bytes({1, 1, 0, 4, 0, 0, 0, 0, 0, 0}))) << "paged, without pages";
+  EXPECT_TRUE(decode_progress(bytes({1, 1, 0, 4, 0, 0, 0, 0, 0, 1})));
   EXPECT_FALSE(decode_progress(bytes({1, 1, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0}))) << "a long zero";
   const std::string sub_queue = bytes({3, 0, 0, 0, 0, 0, 0, 0, 0});
   EXPECT_FALSE(decode_progress(bytes({1, 2}) + sub_queue + sub_queue)) << "a priority twice";

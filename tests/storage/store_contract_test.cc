@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <future>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -17,6 +18,7 @@
 namespace lepus::storage {
 namespace {
 
+using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
@@ -263,6 +265,84 @@ TEST_P(StoreContract, ProgressIsRecoveredByIdWithAllItsFields) {
   driver_.crash_and_reopen();
   EXPECT_THAT(driver_.recovered().progress,
               ElementsAre(Pair(queue_2, progress), Pair(QueueId{256}, progress_with_floor(1, 1))));
+}
+
+/// A record of the sub-queue 3 with these pages changed.
+QueueProgress paged_progress(Position floor, std::uint64_t page_count,
+                             std::vector<ProgressPage> pages) {
+  return {{SubQueueProgress{.priority = 3,
+                            .next_position = 1000,
+                            .floor = floor,
+                            .page_count = page_count,
+                            .pages = std::move(pages)}}};
+}
+
+const ProgressPage page_0{.begin = 0, .settled = {{5, 6}, {9, 110}}};
+const ProgressPage page_100{.begin = 100, .settled = {{120, 121}}, .returned = {{{111, 115}, 2}}};
+const ProgressPage page_200{.begin = 200, .returned = {{{200, 201}, 1}}};
+
+TEST_P(StoreContract, PagesStayUntilTheyAreWrittenAgainOrErased) {
+  driver.commit([](Batch& batch) {
+    batch.put_progress(queue_1, paged_progress(1, 3, {page_0, page_100, page_200}));
+    batch.put_progress(queue_2, paged_progress(1, 1, {page_100}));
+  });
+  driver.crash_and_reopen();
+  EXPECT_THAT(driver.recovered().progress,
+              ElementsAre(Pair(queue_1, paged_progress(1, 3, {page_0, page_100, page_200})),
+                          Pair(queue_2, paged_progress(1, 1, {page_100}))));
+  const ProgressPage changed_100{.begin = 100, .settled = {{111, 112}}};
+  driver.commit([&](Batch& batch) {
+    batch.put_progress(queue_1, paged_progress(2, 2, {changed_100, {.begin = 200}}));
+  });
+  driver.crash_and_reopen();
+  EXPECT_THAT(driver.recovered().progress,
+              ElementsAre(Pair(queue_1, paged_progress(2, 2, {page_0, changed_100})),
+                          Pair(queue_2, paged_progress(1, 1, {page_100}))));
+  driver.commit([&](Batch& batch) {
+    batch.put_progress(queue_1, paged_progress(3, 0, {{.begin = 0}, {.begin = 100}}));
+  });
+  driver.close_and_reopen();
+  EXPECT_THAT(driver.recovered().progress,
+              ElementsAre(Pair(queue_1, paged_progress(3, 0, {})),
+                          Pair(queue_2, paged_progress(1, 1, {page_100}))));
+}
+
+TEST_P(StoreContract, PagesGoWithTheirQueue) {
+  driver.commit([](Batch& batch) {
+    for (const QueueId queue : {queue_1, queue_2, QueueId{3}}) {
+      batch.put_progress(queue, paged_progress(1, 2, {page_0, page_200}));
+    }
+  });
+  driver.commit([](Batch& batch) { batch.delete_queue(queue_1); });
+  driver.crash_and_reopen();
+  driver.finish_recovery({queue_2});
+  EXPECT_THAT(driver.recovered().progress, ElementsAre(Pair(queue_2, _), Pair(QueueId{3}, _)));
+  driver.crash_and_reopen();
+  EXPECT_THAT(driver.recovered().progress,
+              ElementsAre(Pair(QueueId{3}, paged_progress(1, 2, {page_0, page_200}))));
+}
+
+TEST_P(StoreContract, RowsOfPagedRangesAreDroppedAndNoOthers) {
+  driver.finish_recovery();
+  driver.commit([](Batch& batch) {
+    for (Position position = 0; position < 300; ++position) {
+      put(batch, {queue_1, 3, position}, "row");
+    }
+    batch.put_progress(queue_1, paged_progress(1, 3, {page_0, page_100, page_200}));
+  });
+  for (int restart = 0; restart < 2; ++restart) {
+    driver.close_and_reopen();  // A stop flushes.
+    driver.finish_recovery();
+    std::set<Position> found;
+    for (const SeenRow& row : driver.rows(queue_1, 3)) {
+      found.insert(row.position);
+    }
+    for (Position position = 0; position < 300; ++position) {
+      const bool settled =
+          position < 1 || position == 5 || (position >= 9 && position < 110) || position == 120;
+      EXPECT_TRUE(settled || found.contains(position)) << position;
+    }
+  }
 }
 
 TEST_P(StoreContract, DeletedQueueHasNoProgressAnyMore) {

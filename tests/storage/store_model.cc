@@ -46,6 +46,27 @@ SubQueueProgress progress_of(Priority priority, const ModelState::SubQueue& stat
   return progress;
 }
 
+void put_into_pages(SubQueueProgress& progress, Position page_positions) {
+  std::map<Position, ProgressPage> pages;
+  const auto page_of = [&](Position position) -> ProgressPage& {
+    const Position begin = position - position % page_positions;
+    pages[begin].begin = begin;
+    return pages[begin];
+  };
+  for (const PositionRange& range : progress.settled) {
+    page_of(range.begin).settled.push_back(range);
+  }
+  for (const ReturnedRange& range : progress.returned) {
+    page_of(range.positions.begin).returned.push_back(range);
+  }
+  progress.settled.clear();
+  progress.returned.clear();
+  progress.page_count = pages.size();
+  for (auto& [begin, page] : pages) {
+    progress.pages.push_back(std::move(page));
+  }
+}
+
 std::string text_of(const std::map<LogId, BatchNumber>& numbers) {
   std::string text;
   for (const auto& [log, number] : numbers) {
@@ -114,12 +135,43 @@ std::string make_payload(ModelState::RowNumber number) {
   return payload;
 }
 
-QueueProgress progress_of(const ModelState::Queue& queue) {
+QueueProgress progress_of(const ModelState::Queue& queue, std::size_t ranges_max,
+                          Position page_positions) {
   QueueProgress progress;
   for (const auto& [priority, sub_queue] : queue.sub_queues) {
-    progress.sub_queues.push_back(progress_of(priority, sub_queue));
+    SubQueueProgress record = progress_of(priority, sub_queue);
+    if (page_positions != 0 && record.settled.size() + record.returned.size() > ranges_max) {
+      put_into_pages(record, page_positions);
+    }
+    progress.sub_queues.push_back(std::move(record));
   }
   return progress;
+}
+
+QueueProgress change_of(const QueueProgress& before, QueueProgress after) {
+  for (SubQueueProgress& sub_queue : after.sub_queues) {
+    const auto found =
+        std::ranges::find(before.sub_queues, sub_queue.priority, &SubQueueProgress::priority);
+    if (found == before.sub_queues.end()) {
+      continue;
+    }
+    std::map<Position, ProgressPage> changed;
+    for (const ProgressPage& page : found->pages) {
+      changed[page.begin] = {.begin = page.begin};
+    }
+    for (const ProgressPage& page : sub_queue.pages) {
+      if (std::ranges::find(found->pages, page) != found->pages.end()) {
+        changed.erase(page.begin);
+      } else {
+        changed[page.begin] = page;
+      }
+    }
+    sub_queue.pages.clear();
+    for (auto& [begin, page] : changed) {
+      sub_queue.pages.push_back(std::move(page));
+    }
+  }
+  return after;
 }
 
 std::string topology_key_of(QueueId queue) {

@@ -46,8 +46,13 @@ struct ModelState {
 [[nodiscard]] std::string make_payload(ModelState::RowNumber number);
 [[nodiscard]] std::size_t payload_bytes_of(ModelState::RowNumber number);
 
-/// The record that a broker writes for the queue.
-[[nodiscard]] QueueProgress progress_of(const ModelState::Queue& queue);
+/// The record that a broker writes for the queue, with all its pages: sets of more than so many
+/// ranges are in pages of so many positions (0: never).
+[[nodiscard]] QueueProgress progress_of(const ModelState::Queue& queue, std::size_t ranges_max,
+                                        Position page_positions);
+
+/// The record as it is written after another one: only with the pages that are not as they were.
+[[nodiscard]] QueueProgress change_of(const QueueProgress& before, QueueProgress after);
 
 /// The topology record of a queue.
 [[nodiscard]] std::string topology_key_of(QueueId queue);

@@ -48,6 +48,29 @@ TEST_F(StoreCheck, SoundStoreHasNoProblems) {
   EXPECT_THAT(ran.out, HasSubstr("the store is sound\n"));
 }
 
+TEST_F(StoreCheck, PagesOfARecordCountAsTheRecordDoes) {
+  const auto a = make_paged("a");
+  EXPECT_THAT(problems(), IsEmpty());
+  EXPECT_EQ(check_json()["queues"][0]["messages"], 7);
+  EXPECT_EQ(check_json()["settled_rows"], 3);
+  publish("a", 10, 2);
+  EXPECT_THAT(problems(), IsEmpty());
+  EXPECT_EQ(check_json()["queues"][0]["messages"], 9);
+  const auto record = progress_of(a).sub_queues[0];
+  EXPECT_EQ(record.settled, (std::vector<storage::PositionRange>{{2, 3}, {5, 6}, {8, 9}}));
+  EXPECT_EQ(record.returned, (std::vector<storage::ReturnedRange>{{{1, 2}, 2}}));
+  EXPECT_THAT(record.pages, IsEmpty()) << "an import writes it whole";
+}
+
+TEST_F(StoreCheck, MissingPagesAreNamed) {
+  make_paged("a", 4);
+  EXPECT_THAT(problems(),
+              Contains(AllOf(HasSubstr("queue 'a'"), HasSubstr("3 pages of priority 0, not 4"))));
+  const auto store = storage::open_rocksdb_store(path_, {});
+  ASSERT_FALSE(store);
+  EXPECT_THAT(store.error().text, HasSubstr("3 pages of priority 0, not 4"));
+}
+
 TEST_F(StoreCheck, JsonHasEveryQueue) {
   declare({"a"});
   publish("a", 0, 10, 100);

@@ -122,6 +122,23 @@ class StoreFixture : public ::testing::Test {
     (*store)->close(true);
   }
 
+  /// Ten messages, three of them acked one by one, with a record in pages.
+  storage::QueueId make_paged(const std::string& queue, std::uint64_t page_count = 3) {
+    declare({queue});
+    publish(queue, 0, 10);
+    const auto id = open()->topology().find_queue("/", queue)->id;
+    storage::SubQueueProgress progress{.next_position = 10,
+                                       .delivered_below = 10,
+                                       .stored_count = 7,
+                                       .stored_bytes = 70,
+                                       .page_count = page_count};
+    progress.pages = {{.begin = 0, .settled = {{2, 3}}, .returned = {{{1, 2}, 2}}},
+                      {.begin = 4, .settled = {{5, 6}}},
+                      {.begin = 8, .settled = {{8, 9}}}};
+    write([&](storage::Batch& batch) { batch.put_progress(id, {{progress}}); });
+    return id;
+  }
+
   static void flip_byte(const std::filesystem::path& file, std::streamoff offset) {
     std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
     stream.seekg(offset);

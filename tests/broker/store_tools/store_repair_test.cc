@@ -209,6 +209,29 @@ TEST_F(StoreRepair, LostProgressIsMadeOfTheRows) {
   EXPECT_THAT(messages()["a"], ElementsAre(2, 3, 4));
 }
 
+TEST_F(StoreRepair, WhatIsLeftOfThePagesIsTakenIntoTheRecord) {
+  const auto a = make_paged("a", 4);
+  EXPECT_THAT(repaired().out, HasSubstr("its record's pages are not whole"));
+  EXPECT_THAT(messages()["a"], ElementsAre(0, 1, 3, 4, 6, 7, 9));
+  auto store = storage::open_rocksdb_store(path_, {});
+  ASSERT_TRUE(store) << store.error().text;
+  const auto recovered = (*store)->take_recovered();
+  ASSERT_THAT(recovered.progress, SizeIs(1));
+  EXPECT_EQ(recovered.progress[0].first, a);
+  EXPECT_THAT(recovered.progress[0].second.sub_queues[0].pages, IsEmpty());
+}
+
+TEST_F(StoreRepair, ARecordThatIsMadeAnewHasNoPages) {
+  const auto b = make_paged("b");
+  write([&](storage::Batch& batch) {
+    storage::SubQueueProgress wrong{.next_position = 10, .stored_count = 9, .stored_bytes = 1};
+    wrong.page_count = 3;  // the pages that are there
+    batch.put_progress(b, {{wrong}});
+  });
+  EXPECT_THAT(repaired().out, HasSubstr("its record is made anew for 7 messages of 70 bytes"));
+  EXPECT_THAT(messages()["b"], ElementsAre(0, 1, 3, 4, 6, 7, 9));
+}
+
 TEST_F(StoreRepair, MessagesBeyondTheEndAreKept) {
   declare({"a"});
   publish("a", 0, 5);
