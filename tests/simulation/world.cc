@@ -147,6 +147,8 @@ World::OneShard::OneShard(World& world, model::ShardIndex index) : world(world),
       .topology = world.topology_.get(),
       .mailboxes = this,
       .connections = host.get(),
+      // Small, so that runs of a few hundred messages write pages.
+      .progress = {.items_max = 6, .page_positions = 8},
       .post = [this](std::function<void()> task) { tasks.push_back(std::move(task)); },
       .report_fault = [&world](std::string what) { world.faults.push_back(std::move(what)); }});
   connections->set_shard(*shard);

@@ -282,59 +282,59 @@ const ProgressPage page_100{.begin = 100, .settled = {{120, 121}}, .returned = {
 const ProgressPage page_200{.begin = 200, .returned = {{{200, 201}, 1}}};
 
 TEST_P(StoreContract, PagesStayUntilTheyAreWrittenAgainOrErased) {
-  driver.commit([](Batch& batch) {
+  driver_.commit([](Batch& batch) {
     batch.put_progress(queue_1, paged_progress(1, 3, {page_0, page_100, page_200}));
     batch.put_progress(queue_2, paged_progress(1, 1, {page_100}));
   });
-  driver.crash_and_reopen();
-  EXPECT_THAT(driver.recovered().progress,
+  driver_.crash_and_reopen();
+  EXPECT_THAT(driver_.recovered().progress,
               ElementsAre(Pair(queue_1, paged_progress(1, 3, {page_0, page_100, page_200})),
                           Pair(queue_2, paged_progress(1, 1, {page_100}))));
   const ProgressPage changed_100{.begin = 100, .settled = {{111, 112}}};
-  driver.commit([&](Batch& batch) {
+  driver_.commit([&](Batch& batch) {
     batch.put_progress(queue_1, paged_progress(2, 2, {changed_100, {.begin = 200}}));
   });
-  driver.crash_and_reopen();
-  EXPECT_THAT(driver.recovered().progress,
+  driver_.crash_and_reopen();
+  EXPECT_THAT(driver_.recovered().progress,
               ElementsAre(Pair(queue_1, paged_progress(2, 2, {page_0, changed_100})),
                           Pair(queue_2, paged_progress(1, 1, {page_100}))));
-  driver.commit([&](Batch& batch) {
+  driver_.commit([&](Batch& batch) {
     batch.put_progress(queue_1, paged_progress(3, 0, {{.begin = 0}, {.begin = 100}}));
   });
-  driver.close_and_reopen();
-  EXPECT_THAT(driver.recovered().progress,
+  driver_.close_and_reopen();
+  EXPECT_THAT(driver_.recovered().progress,
               ElementsAre(Pair(queue_1, paged_progress(3, 0, {})),
                           Pair(queue_2, paged_progress(1, 1, {page_100}))));
 }
 
 TEST_P(StoreContract, PagesGoWithTheirQueue) {
-  driver.commit([](Batch& batch) {
+  driver_.commit([](Batch& batch) {
     for (const QueueId queue : {queue_1, queue_2, QueueId{3}}) {
       batch.put_progress(queue, paged_progress(1, 2, {page_0, page_200}));
     }
   });
-  driver.commit([](Batch& batch) { batch.delete_queue(queue_1); });
-  driver.crash_and_reopen();
-  driver.finish_recovery({queue_2});
-  EXPECT_THAT(driver.recovered().progress, ElementsAre(Pair(queue_2, _), Pair(QueueId{3}, _)));
-  driver.crash_and_reopen();
-  EXPECT_THAT(driver.recovered().progress,
+  driver_.commit([](Batch& batch) { batch.delete_queue(queue_1); });
+  driver_.crash_and_reopen();
+  driver_.finish_recovery({queue_2});
+  EXPECT_THAT(driver_.recovered().progress, ElementsAre(Pair(queue_2, _), Pair(QueueId{3}, _)));
+  driver_.crash_and_reopen();
+  EXPECT_THAT(driver_.recovered().progress,
               ElementsAre(Pair(QueueId{3}, paged_progress(1, 2, {page_0, page_200}))));
 }
 
 TEST_P(StoreContract, RowsOfPagedRangesAreDroppedAndNoOthers) {
-  driver.finish_recovery();
-  driver.commit([](Batch& batch) {
+  driver_.finish_recovery();
+  driver_.commit([](Batch& batch) {
     for (Position position = 0; position < 300; ++position) {
       put(batch, {queue_1, 3, position}, "row");
     }
     batch.put_progress(queue_1, paged_progress(1, 3, {page_0, page_100, page_200}));
   });
   for (int restart = 0; restart < 2; ++restart) {
-    driver.close_and_reopen();  // A stop flushes.
-    driver.finish_recovery();
+    driver_.close_and_reopen();  // A stop flushes.
+    driver_.finish_recovery();
     std::set<Position> found;
-    for (const SeenRow& row : driver.rows(queue_1, 3)) {
+    for (const SeenRow& row : driver_.rows(queue_1, 3)) {
       found.insert(row.position);
     }
     for (Position position = 0; position < 300; ++position) {
