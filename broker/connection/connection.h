@@ -259,6 +259,7 @@ class Connection {
   void refuse_channel_zero_method(std::string_view payload);
   void open_channel(const amqp::Frame& frame);
   void handle_close();
+  void leave_all_queues();
   void finish_client_close();
   /// No frame; the socket is closed in a while (failed logins).
   void refuse_silently();

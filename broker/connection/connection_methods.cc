@@ -131,14 +131,11 @@ void Connection::send_close(const amqp::ProtocolError& error) {
                                                   .reply_text = text,
                                                   .failing_class_id = error.method.class_id,
                                                   .failing_method_id = error.method.method_id});
-  ++departures_expected_;  // Answers may come before the calls return.
-  close_channels();
-  delete_exclusive_queues();
   const std::int64_t heartbeat_ms = std::int64_t{heartbeat_s_} * 1000;
   schedule_deadline(input_refused_     ? refusal_ms
                     : heartbeat_ms > 0 ? std::min(heartbeat_ms, close_timeout_ms_max)
                                        : close_timeout_ms_max);
-  departed();
+  leave_all_queues();
 }
 
 void Connection::close(amqp::ReplyCode code, std::string_view text) {
@@ -187,6 +184,10 @@ void Connection::handle_closing(const amqp::Frame& frame) {
 
 void Connection::handle_close() {
   state_ = State::client_closing;
+  leave_all_queues();
+}
+
+void Connection::leave_all_queues() {
   ++departures_expected_;  // Answers may come before the calls return.
   close_channels();
   delete_exclusive_queues();

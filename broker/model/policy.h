@@ -68,6 +68,10 @@ struct AppliedPolicies {
   std::shared_ptr<const Policy> operator_policy;
 };
 
+/// "max-length" and the like: a number of which the smaller counts. Only such keys may be in an
+/// operator's policy.
+[[nodiscard]] bool is_limit_key(std::string_view key);
+
 /// What both policies say together: of limits that both set the smaller one counts, of the rest the
 /// operator's.
 [[nodiscard]] amqp::FieldTable merged_definition(const AppliedPolicies& policies);

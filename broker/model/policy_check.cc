@@ -116,7 +116,6 @@ struct KeyRule {
   std::string_view key;
   bool (*is_valid)(const amqp::FieldValue& value);
   std::string_view refusal;  ///< behind the value
-  bool is_for_operators = false;
 };
 
 constexpr std::array rules{
@@ -125,8 +124,8 @@ constexpr std::array rules{
     KeyRule{"dead-letter-exchange", is_text, "is not a valid dead letter exchange name"},
     KeyRule{"dead-letter-routing-key", is_text, "is not a valid dead letter routing key"},
     KeyRule{"dead-letter-strategy", is_strategy, "is not a valid dead letter strategy"},
-    KeyRule{"delivery-limit", is_count, "is not a valid delivery limit", true},
-    KeyRule{"expires", is_positive, "is not a valid queue expiry", true},
+    KeyRule{"delivery-limit", is_count, "is not a valid delivery limit"},
+    KeyRule{"expires", is_positive, "is not a valid queue expiry"},
     KeyRule{"federation-upstream", is_text, "is not a valid upstream name"},
     KeyRule{"federation-upstream-pattern", is_text, "is not a valid upstream pattern"},
     KeyRule{"federation-upstream-set", is_text, "is not a valid upstream set name"},
@@ -138,11 +137,11 @@ constexpr std::array rules{
     KeyRule{"ha-sync-mode", is_anything, ""},
     KeyRule{"initial-cluster-size", is_count, "is not a valid cluster size"},
     KeyRule{"max-age", is_age, "is not a valid max age"},
-    KeyRule{"max-in-memory-bytes", is_count, "is not a valid maximum memory in bytes", true},
-    KeyRule{"max-in-memory-length", is_count, "is not a valid maximum memory in bytes", true},
-    KeyRule{"max-length", is_count, "is not a valid maximum length", true},
-    KeyRule{"max-length-bytes", is_count, "is not a valid maximum length in bytes", true},
-    KeyRule{"message-ttl", is_count, "is not a valid message TTL", true},
+    KeyRule{"max-in-memory-bytes", is_count, "is not a valid maximum memory in bytes"},
+    KeyRule{"max-in-memory-length", is_count, "is not a valid maximum memory in bytes"},
+    KeyRule{"max-length", is_count, "is not a valid maximum length"},
+    KeyRule{"max-length-bytes", is_count, "is not a valid maximum length in bytes"},
+    KeyRule{"message-ttl", is_count, "is not a valid message TTL"},
     KeyRule{"overflow", is_overflow, "is not a valid overflow value"},
     KeyRule{"queue-leader-locator", is_leader_locator, "is not a valid queue leader locator value"},
     KeyRule{"queue-master-locator", is_master_locator, "invalid queue-master-locator value"},
@@ -156,8 +155,7 @@ constexpr std::array rules{
 
 const KeyRule* find_rule(PolicyKind kind, std::string_view key) {
   const auto* rule = std::ranges::find(rules, key, &KeyRule::key);
-  const bool is_known =
-      rule != rules.end() && (kind == PolicyKind::ordinary || rule->is_for_operators);
+  const bool is_known = rule != rules.end() && (kind == PolicyKind::ordinary || is_limit_key(key));
   return is_known ? rule : nullptr;
 }
 

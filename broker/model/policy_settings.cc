@@ -57,6 +57,10 @@ void set_overflow(QueueSettings& settings, const QueueRecord& queue,
 
 }  // namespace
 
+bool is_limit_key(std::string_view key) {
+  return std::ranges::find(limit_keys, key) != limit_keys.end();
+}
+
 amqp::FieldTable merged_definition(const AppliedPolicies& policies) {
   const amqp::FieldTable* ordinary = definition_of(policies.policy);
   const amqp::FieldTable* of_operator = definition_of(policies.operator_policy);
@@ -69,8 +73,7 @@ amqp::FieldTable merged_definition(const AppliedPolicies& policies) {
     const amqp::FieldValue* other = merged.find(field.name);
     const auto limit = field.value.as_integer();
     const auto other_limit = other == nullptr ? std::nullopt : other->as_integer();
-    const bool stays = limit && other_limit && *other_limit <= *limit &&
-                       std::ranges::find(limit_keys, field.name) != limit_keys.end();
+    const bool stays = limit && other_limit && *other_limit <= *limit && is_limit_key(field.name);
     if (!stays) {
       merged.set(field.name, field.value);
     }

@@ -289,8 +289,7 @@ void Queue::restore(const storage::QueueProgress& progress, bool clean_stop) {
   schedule_timer();
   if (must_drop()) {
     // A policy came and the messages have not gone yet; nothing is in memory now.
-    host_.set_timer(*this, host_.clock().steady_ms());
-    timer_at_ms_ = host_.clock().steady_ms();
+    set_timer(host_.clock().steady_ms());
   }
 }
 

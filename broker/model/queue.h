@@ -236,9 +236,12 @@ class Queue {
   [[nodiscard]] bool refuses(const Message& message);
   void drop_front(SubQueue& from, DeadLetterReason reason);
   void drop_unacked(SubQueue& sub_queue, Position position, DeadLetterReason reason);
+  [[nodiscard]] bool has_length_limit() const;
+  [[nodiscard]] bool drops_its_head() const;
   [[nodiscard]] bool is_over_limit(std::uint64_t count, std::uint64_t bytes) const;
   [[nodiscard]] bool must_drop() const;
   void schedule_timer();
+  void set_timer(std::int64_t at_ms);
   void progress_changed(bool urgent = false);
 
   const std::shared_ptr<QueueRecord> record_;

@@ -53,6 +53,14 @@ void Queue::drop_expired() {
   schedule_timer();
 }
 
+bool Queue::has_length_limit() const {
+  return settings_->max_length || settings_->max_length_bytes;
+}
+
+bool Queue::drops_its_head() const {
+  return settings_->overflow == QueueSettings::Overflow::drop_head;
+}
+
 bool Queue::is_over_limit(std::uint64_t count, std::uint64_t bytes) const {
   const QueueSettings& settings = *settings_;
   return (settings.max_length && count > *settings.max_length) ||
@@ -60,9 +68,7 @@ bool Queue::is_over_limit(std::uint64_t count, std::uint64_t bytes) const {
 }
 
 bool Queue::refuses(const Message& message) {
-  const QueueSettings& settings = *settings_;
-  if ((!settings.max_length && !settings.max_length_bytes) ||
-      settings.overflow == QueueSettings::Overflow::drop_head) [[likely]] {
+  if (!has_length_limit() || drops_its_head()) [[likely]] {
     return false;
   }
   const bool goes_straight_to_a_consumer = ready_count() == 0 && next_consumer() != nullptr;
@@ -71,20 +77,11 @@ bool Queue::refuses(const Message& message) {
 }
 
 bool Queue::must_drop() const {
-  const QueueSettings& settings = *settings_;
-  if (!settings.max_length && !settings.max_length_bytes) [[likely]] {
-    return false;
-  }
-  return settings.overflow == QueueSettings::Overflow::drop_head &&
-         is_over_limit(ready_count(), ready_bytes());
+  return has_length_limit() && drops_its_head() && is_over_limit(ready_count(), ready_bytes());
 }
 
 void Queue::drop_over_limit() {
-  const QueueSettings& settings = *settings_;
-  if (ended_ || (!settings.max_length && !settings.max_length_bytes)) [[likely]] {
-    return;
-  }
-  if (settings.overflow != QueueSettings::Overflow::drop_head) {
+  if (ended_ || !has_length_limit() || !drops_its_head()) [[likely]] {
     return;
   }
   while (is_over_limit(ready_count(), ready_bytes())) {
@@ -154,9 +151,13 @@ void Queue::schedule_timer() {
   }
   // A timer that fires too early only comes back here.
   if (at_ms != INT64_MAX && (timer_at_ms_ == 0 || at_ms < timer_at_ms_)) {
-    host_.set_timer(*this, at_ms);
-    timer_at_ms_ = at_ms;
+    set_timer(at_ms);
   }
+}
+
+void Queue::set_timer(std::int64_t at_ms) {
+  host_.set_timer(*this, at_ms);
+  timer_at_ms_ = at_ms;
 }
 
 void Queue::on_timer() {

@@ -137,7 +137,7 @@ TEST(RecordFormat, UsualProgressIsSmall) {
                              .floor = 1'000'000'000,
                              .delivered_below = 1'000'000'100,
                              .stored_count = 100,
-                             .stored_bytes = 102'400};
+                             .stored_bytes = std::uint64_t{100} * 1024};
   EXPECT_LE(encode_progress({{sub_queue}}).size(), 24u);
 }
 

@@ -285,6 +285,21 @@ class TestClient final : public connection::TransportSession {
                                     .locale = "en_US"});
   }
 
+  /// Declares queues of the default vhost on channel 1 until one lives on that shard.
+  /// @return its name, which begins with `prefix`.
+  std::string declare_on(model::ShardIndex owner, const std::string& prefix,
+                         amqp::QueueDeclare method = {}) {
+    for (int number = 0;; ++number) {
+      std::string name = prefix + std::to_string(number);
+      method.queue = name;
+      send(1, method);
+      EXPECT_NE(answer().find("queue.declare-ok"), std::string::npos);
+      if (broker_.topology().find_queue("/", name)->owner == owner) {
+        return name;
+      }
+    }
+  }
+
   /// Also told each frame that came; its payload is valid during the call.
   std::function<void(const amqp::Frame&)> on_frame;
 

@@ -27,15 +27,7 @@ class ConsumeTest : public ::testing::TestWithParam<std::uint32_t> {
  protected:
   ConsumeTest() {
     client_.open();
-    // A name whose queue lives on the last shard.
-    for (int number = 0; queue_.empty(); ++number) {
-      const std::string name = "q" + std::to_string(number);
-      client_.send(1, amqp::QueueDeclare{.queue = name});
-      client_.answer();
-      if (broker_.topology().find_queue("/", name)->owner == GetParam() - 1) {
-        queue_ = name;
-      }
-    }
+    queue_ = client_.declare_on(GetParam() - 1, "q");  // the last shard
   }
 
   void publish(std::initializer_list<std::string_view> bodies) {
@@ -73,14 +65,7 @@ INSTANTIATE_TEST_SUITE_P(Shards, ConsumeTest, ::testing::Values(1U, 2U, 3U));
 class DepartureTest : public ConsumeTest {
  protected:
   DepartureTest() {
-    for (int number = 0; passing_.empty(); ++number) {
-      const std::string name = "a" + std::to_string(number);
-      client_.send(1, amqp::QueueDeclare{.queue = name, .auto_delete = true});
-      client_.answer();
-      if (broker_.topology().find_queue("/", name)->owner == GetParam() - 1) {
-        passing_ = name;
-      }
-    }
+    passing_ = client_.declare_on(GetParam() - 1, "a", {.auto_delete = true});
     client_.send(1, amqp::BasicConsume{.queue = passing_});
     client_.answer();
     client_.on_frame = [this](const amqp::Frame&) {

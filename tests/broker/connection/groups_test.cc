@@ -36,14 +36,7 @@ class GroupsTest : public ::testing::Test {
   std::string declare(const std::string& prefix, model::ShardIndex owner,
                       const amqp::FieldTable& arguments = {}) {
     const std::string encoded = arguments.encode();
-    for (int i = 0;; ++i) {
-      std::string name = prefix + std::to_string(i);
-      client_->send(1, amqp::QueueDeclare{.queue = name, .durable = true, .arguments = {encoded}});
-      EXPECT_NE(client_->answer().find("queue.declare-ok"), std::string::npos);
-      if (broker_->topology().find_queue("/", name)->owner == owner) {
-        return name;
-      }
-    }
+    return client_->declare_on(owner, prefix, {.durable = true, .arguments = {encoded}});
   }
 
   void publish(const std::string& queue, const std::string& body) {

@@ -17,14 +17,7 @@ class ReopenedChannelTest : public ::testing::TestWithParam<std::uint32_t> {
  protected:
   ReopenedChannelTest() {
     client_.open();
-    for (int number = 0; queue_.empty(); ++number) {
-      const std::string name = "q" + std::to_string(number);
-      client_.send(1, amqp::QueueDeclare{.queue = name, .durable = true});
-      client_.answer();
-      if (broker_.topology().find_queue("/", name)->owner == GetParam() - 1) {
-        queue_ = name;
-      }
-    }
+    queue_ = client_.declare_on(GetParam() - 1, "q", {.durable = true});
   }
 
   void publish() { client_.publish(1, {.routing_key = queue_}, "a", {.delivery_mode = 2}); }

@@ -16,14 +16,7 @@ class UndeliverableTest : public ::testing::Test {
  protected:
   UndeliverableTest() {
     client_.open();
-    for (int number = 0; queue_.empty(); ++number) {
-      const std::string name = "q" + std::to_string(number);
-      client_.send(1, amqp::QueueDeclare{.queue = name});
-      client_.answer();
-      if (broker_.topology().find_queue("/", name)->owner == 1) {
-        queue_ = name;
-      }
-    }
+    queue_ = client_.declare_on(1, "q");
     client_.publish(1, {.routing_key = queue_}, "a");
     client_.answer();
   }
@@ -59,15 +52,7 @@ TEST_F(UndeliverableTest, AGotMessageWithoutAckIsLostWithTheConnection) {
 TEST_F(UndeliverableTest, WhatIsOnItsWayToASingleActiveConsumerComesBeforeAnythingLater) {
   const amqp::FieldTable arguments{{"x-single-active-consumer", true}};
   const std::string bytes = arguments.encode();
-  std::string queue;
-  for (int number = 0; queue.empty(); ++number) {
-    const std::string name = "single" + std::to_string(number);
-    client_.send(1, amqp::QueueDeclare{.queue = name, .arguments = {bytes}});
-    client_.answer();
-    if (broker_.topology().find_queue("/", name)->owner == 1) {
-      queue = name;
-    }
-  }
+  const std::string queue = client_.declare_on(1, "single", {.arguments = {bytes}});
   TestClient active{broker_, 0};
   active.open();
   active.send(1, amqp::BasicQos{.prefetch_count = 2});

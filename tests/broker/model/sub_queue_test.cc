@@ -138,9 +138,13 @@ class Harness {
     }
   }
 
+  std::map<Position, MessagePtr>::iterator any_unacked() {
+    return std::next(unacked_.begin(), static_cast<std::ptrdiff_t>(random_() % unacked_.size()));
+  }
+
   void settle_some() {
     while (!unacked_.empty() && random_() % 4 != 0) {
-      auto chosen = std::next(unacked_.begin(), random_() % unacked_.size());
+      const auto chosen = any_unacked();
       sub_queue_->settle_unacked(chosen->first);
       unacked_.erase(chosen);
     }
@@ -155,7 +159,7 @@ class Harness {
 
   void give_back_some() {
     while (!unacked_.empty() && random_() % 2 != 0) {
-      auto chosen = std::next(unacked_.begin(), random_() % unacked_.size());
+      const auto chosen = any_unacked();
       sub_queue_->give_back(chosen->first);
       returned_.insert(chosen->first);
       ++counts_[chosen->first];

@@ -52,6 +52,13 @@ class Reader {
   std::thread thread_;
 };
 
+void expect_no_contradiction(Reader& first, Reader& second) {
+  first.stop();
+  second.stop();
+  EXPECT_EQ(first.contradictions() + second.contradictions(), 0U);
+  EXPECT_GT(first.checked() + second.checked(), 0U);
+}
+
 TEST_F(TopologyThreadsTest, ACachedRouteIsNeverOlderThanAnAnsweredChange) {
   make_queue("q");
   declare_exchange("x", "fanout");
@@ -75,10 +82,7 @@ TEST_F(TopologyThreadsTest, ACachedRouteIsNeverOlderThanAnAnsweredChange) {
       std::this_thread::yield();
     }
   }
-  first.stop();
-  second.stop();
-  EXPECT_EQ(first.contradictions() + second.contradictions(), 0U);
-  EXPECT_GT(first.checked() + second.checked(), 0U);
+  expect_no_contradiction(first, second);
 }
 
 TEST_F(TopologyThreadsTest, APolicysAlternateExchangeIsSeenByCachesAtOnce) {
@@ -101,10 +105,7 @@ TEST_F(TopologyThreadsTest, APolicysAlternateExchangeIsSeenByCachesAtOnce) {
     ++state;
     std::this_thread::yield();
   }
-  first.stop();
-  second.stop();
-  EXPECT_EQ(first.contradictions() + second.contradictions(), 0U);
-  EXPECT_GT(first.checked() + second.checked(), 0U);
+  expect_no_contradiction(first, second);
 }
 
 }  // namespace
