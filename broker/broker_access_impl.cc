@@ -371,13 +371,7 @@ void BrokerAccessImpl::close_connection(model::ConnectionId connection, std::str
 void BrokerAccessImpl::drop_queues(std::vector<std::shared_ptr<model::QueueRecord>> queues) {
   for (auto& queue : queues) {
     transport::ShardThread* shard = environment_.shards[queue->owner];
-    shard->post([shard, queue = std::move(queue)] {
-      if (shard->shard().find_queue(queue->id) != nullptr) {
-        shard->shard().send_to_owner(queue->owner, model::DeleteQueue{.queue = queue});
-      } else {
-        shard->shard().topology().remove_queue(*queue);
-      }
-    });
+    shard->post([shard, queue = std::move(queue)] { shard->shard().drop_queue(*queue); });
   }
 }
 

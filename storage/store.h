@@ -126,8 +126,8 @@ class Store {
 
   [[nodiscard]] virtual std::unique_ptr<Batch> new_batch() = 0;
 
-  /// Commits the batches together with whatever else is waiting: all of one call or none. Calls of
-  /// one log are committed in their order. `done` is called once, after the fsync that covers them
+  /// Commits the batches together with whatever else is waiting: all of one call or none, and the
+  /// calls in the order in which they came. `done` is called once, after the fsync that covers them
   /// or after a failure; where a batch is the topology's or needs certainty, only when it is
   /// certain how it ended, unless recovery has not finished or the store is closed.
   virtual void append(std::vector<NumberedBatch> batches, std::function<void(Outcome)> done) = 0;

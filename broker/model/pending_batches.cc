@@ -51,6 +51,11 @@ void PendingBatches::forget_progress(Queue& queue) {
   std::erase(partition.paging, &queue);
 }
 
+void PendingBatches::queue_deleted(const QueueRecord& queue, std::int64_t now_ms) {
+  partitions_[queue.partition].deleted.push_back(queue.id);
+  wants_commit_by(now_ms + limits::progress_wait_ms_max);
+}
+
 void PendingBatches::add_waiters(std::span<const PublisherRef> waiters, std::int64_t now_ms) {
   if (!waiters.empty()) {
     wants_commit_by(now_ms);
@@ -132,7 +137,8 @@ bool PendingBatches::note_transient_floors(Partition& partition, storage::Batch&
 }
 
 std::unique_ptr<storage::Batch> PendingBatches::seal_partition(Partition& partition, Unit& unit) {
-  if (partition.rows.empty() && partition.changed.empty() && partition.paging.empty()) {
+  if (partition.rows.empty() && partition.changed.empty() && partition.paging.empty() &&
+      partition.deleted.empty()) {
     return nullptr;
   }
   auto batch = store_.new_batch();
@@ -149,6 +155,11 @@ std::unique_ptr<storage::Batch> PendingBatches::seal_partition(Partition& partit
     batch->put_progress(queue->record().id, queue->seal_progress());
   }
   partition.changed.clear();
+  for (const QueueId queue : partition.deleted) {
+    is_empty = false;
+    batch->delete_queue(queue);
+  }
+  partition.deleted.clear();
   is_empty &= !note_transient_floors(partition, *batch);
   return is_empty ? nullptr : std::move(batch);
 }

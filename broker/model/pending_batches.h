@@ -39,8 +39,11 @@ class PendingBatches {
 
   void add(PendingRow&& row, std::int64_t now_ms);
   void progress_changed(Queue& queue, bool urgent, std::int64_t now_ms);
-  /// The queue is gone: no record of it is written any more.
+  /// No record of the queue is written any more.
   void forget_progress(Queue& queue);
+  /// The topology's log says that the queue is gone; here its rows and record go, behind the units
+  /// that still have something of it.
+  void queue_deleted(const QueueRecord& queue, std::int64_t now_ms);
 
   /// These are answered with the next unit, which is due now: it holds all that they wait for.
   void add_waiters(std::span<const PublisherRef> waiters, std::int64_t now_ms);
@@ -71,6 +74,7 @@ class PendingBatches {
     std::vector<PendingRow> rows;
     std::vector<Queue*> changed;  // queues whose progress record must be written
     std::vector<Queue*> paging;   // queues with transient rows on disk
+    std::vector<QueueId> deleted;
   };
 
   /// What was handed to the store as one.

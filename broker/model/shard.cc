@@ -233,7 +233,7 @@ void Shard::handle(DeleteQueue&& request) {
   }
   const Counted counted{request.request, std::nullopt, queue->ready_count(),
                         consumer_count(*queue)};
-  answer_when_committed(queues_->remove(*queue), counted);
+  answer_when_committed(queues_->remove(queue->record()), counted);
 }
 
 void Shard::handle(QueryQueue&& query) {
@@ -308,6 +308,11 @@ void Shard::topology_committed(TopologyTicket up_to, storage::Outcome) {
       answer_when_committed(waiting.key(), std::move(std::get<Counted>(waiting.mapped())));
     }
   }
+}
+
+void Shard::drop_queue(const QueueRecord& queue) {
+  const ShardQueues::Call call{*queues_};
+  queues_->remove(queue);
 }
 
 // ---- turns

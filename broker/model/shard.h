@@ -98,6 +98,9 @@ class Shard {
   /// has_pending_work() tells when all of it is committed.
   void seal_now();
 
+  /// A queue of this shard whose vhost has gone; its consumers are told.
+  void drop_queue(const QueueRecord& queue);
+
   /// For management, on this shard's thread.
   void visit_queues(const std::function<void(const Queue&)>& visit) const;
   /// Null when this shard has no such queue (or it was never used).

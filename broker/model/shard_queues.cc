@@ -67,15 +67,17 @@ Queue* ShardQueues::find(const std::shared_ptr<QueueRecord>& record) {
   return record->deleted ? nullptr : &make(record);
 }
 
-TopologyTicket ShardQueues::remove(Queue& queue) {
-  const TopologyTicket ticket = environment_.topology->remove_queue(queue.record());
-  batches_.forget_progress(queue);
-  timers_.erase({queue.timer_at_ms(), queue.record().id});
-  auto found = queues_.find(queue.record().id);
-  LEPUS_ASSERT(found != queues_.end(), "a queue is removed once");
-  ended_.push_back(std::move(found->second));
-  queues_.erase(found);
-  ended_.back()->end();
+TopologyTicket ShardQueues::remove(const QueueRecord& record) {
+  const TopologyTicket ticket = environment_.topology->remove_queue(record);
+  if (const auto found = queues_.find(record.id); found != queues_.end()) {
+    Queue& queue = *found->second;
+    batches_.forget_progress(queue);
+    timers_.erase({queue.timer_at_ms(), record.id});
+    ended_.push_back(std::move(found->second));
+    queues_.erase(found);
+    queue.end();
+  }
+  batches_.queue_deleted(record, clock().steady_ms());
   return ticket;
 }
 
@@ -164,7 +166,7 @@ void ShardQueues::run_deferred() {
     }
     for (const QueueId id : std::exchange(ending_, {})) {
       if (auto found = queues_.find(id); found != queues_.end()) {
-        remove(*found->second);
+        remove(found->second->record());
       }
     }
   }

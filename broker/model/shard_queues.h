@@ -34,8 +34,10 @@ class ShardQueues final : public QueueHost {
   Queue* find(QueueId id);
   Queue* find(const std::shared_ptr<QueueRecord>& record);
 
-  /// Deletes the queue: from the topology, then here. @return what must be committed first.
-  TopologyTicket remove(Queue& queue);
+  /// Deletes the queue, whether it was ever used or not: from the topology, then here, then its
+  /// rows.
+  /// @return what must be committed before that is answered.
+  TopologyTicket remove(const QueueRecord& record);
 
   /// Queues take their settings from the topology again if policies have changed.
   void follow_policies();

@@ -160,8 +160,8 @@ class Topology {
                                                         std::string_view name) const;
   [[nodiscard]] std::shared_ptr<QueueRecord> find_queue(QueueId id) const;
   /// Removes the queue and its bindings (and auto-delete exchanges that lose their last one).
-  /// Called by the owning shard's thread only, which has decided that the queue goes. Marks the
-  /// record as deleted.
+  /// Called by the owning shard's thread only, which has decided that the queue goes, and which has
+  /// its rows deleted. Marks the record as deleted. @return 0: nothing to wait for.
   TopologyTicket remove_queue(const QueueRecord& queue);
 
   // ---- bindings

@@ -286,10 +286,7 @@ TopologyTicket Topology::remove_queue(const QueueRecord& given) {
       durable = true;
     }
   }
-  batch->delete_queue(queue->id);
-  const TopologyTicket ticket = state_->log.append(std::move(batch));
-  // Nobody waits for the rows of a transient queue.
-  return durable ? ticket : 0;
+  return durable ? state_->log.append(std::move(batch)) : 0;
 }
 
 }  // namespace lepus::model

@@ -156,6 +156,25 @@ class PendingBatchesTest : public testing::Test, public QueueHost {
   std::unique_ptr<Queue> queue_;
 };
 
+TEST_F(PendingBatchesTest, AQueuesDeletionDoesNotOvertakeItsRecordThatWaitsForTheRestOfACut) {
+  Queue& queue = make({});
+  publish(1);
+  batches_.seal({.number = 1, .parts = 2}, [](storage::Outcome) {});
+  queue.end();
+  batches_.forget_progress(queue);
+  batches_.queue_deleted(queue.record(), clock_.now_ms);
+  batches_.seal({.number = 2, .parts = 1}, [](storage::Outcome) {});
+  EXPECT_THAT(store_.appended, IsEmpty());
+  gate_.append(1, {}, {.number = 1, .parts = 2}, [](storage::Outcome) {});
+  ASSERT_EQ(store_.appended.size(), 2U);
+  EXPECT_TRUE(store_.appended[0]->queues()[0].progress.has_value());
+  ASSERT_EQ(store_.appended[1]->queues().size(), 1U);
+  EXPECT_EQ(store_.appended[1]->queues()[0].queue, queue.record().id);
+  EXPECT_FALSE(store_.appended[1]->queues()[0].progress.has_value());
+  commit();
+  commit();
+}
+
 TEST_F(PendingBatchesTest, APublisherIsAnsweredAfterTheCommit) {
   make({});
   publish(1);
