@@ -126,6 +126,9 @@ Result<void> StoreWriter::commit() {
   for (auto& [id, queue] : queues_) {
     if (std::exchange(queue.changed, false)) {
       batch_of(queue.log).put_progress(id, queue.progress);
+      for (storage::SubQueueProgress& sub_queue : queue.progress.sub_queues) {
+        sub_queue.pages.clear();  // Their deletion is in that batch.
+      }
     }
   }
   std::vector<storage::NumberedBatch> batches;

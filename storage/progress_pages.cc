@@ -26,6 +26,10 @@ std::optional<std::string> page_fault(const SubQueueProgress& sub_queue) {
     settled_below = page.settled.empty() ? settled_below : page.settled.back().end;
     returned_below = page.returned.empty() ? returned_below : page.returned.back().positions.end;
   }
+  if (std::max(settled_below, returned_below) > sub_queue.next_position) {
+    return "pages of priority " + std::to_string(sub_queue.priority) + " reach beyond " +
+           std::to_string(sub_queue.next_position);
+  }
   return std::nullopt;
 }
 
@@ -43,7 +47,9 @@ void join_settled(SubQueueProgress& sub_queue, std::vector<PositionRange> all) {
       joined.push_back(range);
     }
   }
-  sub_queue.next_position = std::max(sub_queue.next_position, sub_queue.floor);
+  // A position that was settled was given away, even if the record is too old to know.
+  sub_queue.next_position =
+      std::max(sub_queue.next_position, joined.empty() ? sub_queue.floor : joined.back().end);
   sub_queue.settled = std::move(joined);
 }
 

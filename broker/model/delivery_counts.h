@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "broker/model/changed_pages.h"
 #include "broker/model/ids.h"
 
 namespace lepus::model {
@@ -68,19 +69,19 @@ class DeliveryCounts {
   [[nodiscard]] std::vector<storage::ReturnedRange> ranges(
       storage::PositionRange positions = {0, std::numeric_limits<Position>::max()}) const;
 
-  /// From now on positions whose count comes, goes or changes are added to this list. Null: no
+  /// From now on positions whose count comes, goes or changes are noted here. Null: no
   /// longer.
-  void note_changes_in(std::vector<Position>* changes) { changes_ = changes; }
+  void note_changes_in(ChangedPages* changes) { changes_ = changes; }
 
  private:
   void note_change(Position position) {
     if (changes_ != nullptr) [[unlikely]] {
-      changes_->push_back(position);
+      changes_->note(position);
     }
   }
 
   std::map<Position, std::uint32_t> counts_;
-  std::vector<Position>* changes_ = nullptr;
+  ChangedPages* changes_ = nullptr;
 };
 
 }  // namespace lepus::model

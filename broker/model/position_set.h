@@ -3,6 +3,7 @@
 #include <map>
 #include <vector>
 
+#include "broker/model/changed_pages.h"
 #include "broker/model/ids.h"
 
 namespace lepus::model {
@@ -38,9 +39,9 @@ class PositionSet {
   [[nodiscard]] std::vector<storage::PositionRange> ranges_that_begin_in(
       storage::PositionRange positions) const;
 
-  /// From now on the begins of ranges that come, go or get another end are added to this list.
+  /// From now on the begins of ranges that come, go or get another end are noted here.
   /// Null: no longer.
-  void note_changes_in(std::vector<Position>* changes) { changes_ = changes; }
+  void note_changes_in(ChangedPages* changes) { changes_ = changes; }
 
   [[nodiscard]] std::size_t range_count() const { return ranges_.size(); }
 
@@ -49,13 +50,13 @@ class PositionSet {
 
   void note_change(Position begin) {
     if (changes_ != nullptr) [[unlikely]] {
-      changes_->push_back(begin);
+      changes_->note(begin);
     }
   }
 
   Position floor_ = 0;
   std::map<Position, Position> ranges_;  // begin → end
-  std::vector<Position>* changes_ = nullptr;
+  ChangedPages* changes_ = nullptr;
 };
 
 }  // namespace lepus::model

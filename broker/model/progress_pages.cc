@@ -7,7 +7,9 @@ namespace lepus::model {
 
 /// Whether the page lies as pages do now. Another version may have made longer or shorter ones.
 bool ProgressPages::has_our_size(const storage::ProgressPage& page) const {
-  const auto is_in_page = [&](Position position) { return page_of(position) == page.begin; };
+  const auto is_in_page = [&](Position position) {
+    return changes_.page_of(position) == page.begin;
+  };
   return is_in_page(page.begin) &&
          std::ranges::all_of(page.settled, is_in_page, &storage::PositionRange::begin) &&
          std::ranges::all_of(page.returned, [&](const storage::ReturnedRange& range) {
@@ -30,29 +32,25 @@ void ProgressPages::note_changes(bool noting) {
 }
 
 storage::ProgressPage ProgressPages::page_from(Position begin) const {
-  if (page_of(begin) != begin) {
+  if (changes_.page_of(begin) != begin) {
     return {.begin = begin};  // of another size; what was in it is in ours
   }
-  const storage::PositionRange positions{begin, begin + page_positions_};
+  const storage::PositionRange positions{begin, begin + changes_.page_positions()};
   return {begin, settled_.ranges_that_begin_in(positions), counts_.ranges(positions)};
 }
 
 std::set<Position> ProgressPages::take_changed_pages() {
-  std::set<Position> pages;
   if (all_changed_) {
-    pages = stored_;
     for (const storage::PositionRange& range : settled_.ranges()) {
-      pages.insert(page_of(range.begin));
+      changes_.note(range.begin);
     }
-    counts_.for_each_position([&](Position position) { pages.insert(page_of(position)); });
-    all_changed_ = false;
-    note_changes(true);
-  } else {
-    for (const Position position : changes_) {
-      pages.insert(page_of(position));
-    }
+    counts_.for_each_position([&](Position position) { changes_.note(position); });
   }
-  changes_.clear();
+  std::set<Position> pages = changes_.take();
+  if (std::exchange(all_changed_, false)) {
+    pages.insert(stored_.begin(), stored_.end());  // also those of another size
+    note_changes(true);
+  }
   return pages;
 }
 

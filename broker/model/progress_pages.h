@@ -4,6 +4,7 @@
 #include <set>
 #include <vector>
 
+#include "broker/model/changed_pages.h"
 #include "broker/model/delivery_counts.h"
 #include "broker/model/position_set.h"
 #include "storage/types.h"
@@ -16,7 +17,7 @@ namespace lepus::model {
 class ProgressPages {
  public:
   ProgressPages(PositionSet& settled, DeliveryCounts& counts, std::uint64_t page_positions)
-      : settled_(settled), counts_(counts), page_positions_(page_positions) {}
+      : settled_(settled), counts_(counts), changes_(page_positions) {}
 
   ~ProgressPages() { note_changes(false); }
 
@@ -34,10 +35,6 @@ class ProgressPages {
   void seal_end(storage::SubQueueProgress& progress) const;
 
  private:
-  [[nodiscard]] Position page_of(Position position) const {
-    return position - position % page_positions_;
-  }
-
   [[nodiscard]] bool has_our_size(const storage::ProgressPage& page) const;
   [[nodiscard]] storage::ProgressPage page_from(Position begin) const;
   [[nodiscard]] std::set<Position> take_changed_pages();
@@ -45,9 +42,8 @@ class ProgressPages {
 
   PositionSet& settled_;
   DeliveryCounts& counts_;
-  const std::uint64_t page_positions_;
   std::set<Position> stored_;  // first positions of the pages in the store
-  std::vector<Position> changes_;
+  ChangedPages changes_;
   bool all_changed_ = true;  // nothing was noted so far
 };
 

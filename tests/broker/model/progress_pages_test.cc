@@ -122,6 +122,22 @@ TEST(ProgressPages, SmallAgainTheSetsGoBackIntoTheRecord) {
   EXPECT_TRUE(outstanding.sub_queue.seal_progress().pages.empty()) << "they are erased once";
 }
 
+TEST(ProgressPages, WhatAnOldRecordsPagesSayWasGivenAwayIsNotGivenAwayAgain) {
+  storage::SubQueueProgress old{.next_position = 5, .page_count = 1};
+  old.pages = {{.begin = 8, .settled = {{8, 9}}}};
+  EXPECT_EQ(storage::page_fault({{old}}), "pages of priority 0 reach beyond 5");
+  EXPECT_EQ(storage::without_pages({{old}}).sub_queues[0].next_position, 9U);
+}
+
+TEST(ChangedPages, HoldEachPageOnceUntilTheyAreTaken) {
+  ChangedPages changed{10};
+  for (const Position position : {25, 7, 20, 29, 0}) {
+    changed.note(position);
+  }
+  EXPECT_EQ(changed.take(), (std::set<Position>{0, 20}));
+  EXPECT_TRUE(changed.take().empty());
+}
+
 TEST(ProgressPages, GivenBackMessagesAreInPagesToo) {
   Outstanding outstanding(1000, {.items_max = 10, .page_positions = 100});
   for (Position position = 50; position < 250; ++position) {
