@@ -21,14 +21,15 @@ using storage::RecordFamily;
 
 constexpr std::size_t damaged_rows_named_max = 100;
 
-/// Positions that the record says have a row.
+/// How many rows the record counts, as far as it has positions for them: not every position has a
+/// row, for it may have been a transient message's.
 std::uint64_t expected_count(const storage::SubQueueProgress& progress) {
-  std::uint64_t count = progress.next_position - progress.floor;
+  std::uint64_t unsettled = progress.next_position - progress.floor;
   for (const PositionRange& range : progress.settled) {
-    count -=
+    unsettled -=
         std::min(range.end, progress.next_position) - std::min(range.begin, progress.next_position);
   }
-  return count;
+  return std::min(unsettled, progress.stored_count);
 }
 
 /// Takes the rows in the order of their keys.
@@ -76,7 +77,8 @@ class RowAuditor {
       for (auto& [priority, sub_queue] : queue.sub_queues) {
         const std::uint64_t found =
             sub_queue.live_count - sub_queue.beyond_count + damaged_below_end(sub_queue);
-        sub_queue.missing_count = expected_count(sub_queue.recorded) - found;
+        const std::uint64_t expected = expected_count(sub_queue.recorded);
+        sub_queue.missing_count = expected - std::min(expected, found);
       }
     }
   }

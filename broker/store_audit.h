@@ -16,7 +16,7 @@ struct SubQueueAudit {
   std::uint64_t live_bytes = 0;        ///< their bodies
   std::uint64_t dead_count = 0;        ///< settled ones that only wait to be dropped
   std::uint64_t beyond_count = 0;      ///< live ones that the record's next position is not above
-  std::uint64_t missing_count = 0;     ///< not settled, and yet without a row
+  std::uint64_t missing_count = 0;     ///< that the record counts, and yet without a row
   bool has_expiring = false;           ///< some live message has an expiration
   std::vector<storage::PositionRange> live;  ///< positions of the live ones; sorted, disjoint
   std::vector<storage::Position> damaged;    ///< positions of rows that can't be decoded

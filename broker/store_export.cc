@@ -158,7 +158,8 @@ Result<void> print(const std::filesystem::path& store, const ExportOptions& opti
     return inspection.error();
   }
   const StoreContents contents = load_contents(**inspection);
-  if (!contents.unreadable.empty() || !contents.damaged_records.empty()) {
+  if (!contents.unreadable.empty() || !contents.damaged_records.empty() ||
+      !contents.incomplete_progress.empty()) {
     return fail("the store is damaged (lepus store check says where)");
   }
   const auto queues = chosen_queues(contents, options.queues);

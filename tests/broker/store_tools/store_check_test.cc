@@ -69,6 +69,9 @@ TEST_F(StoreCheck, MissingPagesAreNamed) {
   const auto store = storage::open_rocksdb_store(path_, {});
   ASSERT_FALSE(store);
   EXPECT_THAT(store.error().text, HasSubstr("3 pages of priority 0, not 4"));
+  const Ran exported = run({.kind = StoreCommand::Kind::export_messages});
+  EXPECT_EQ(exported.code, tool_failed);
+  EXPECT_THAT(exported.error, HasSubstr("the store is damaged"));
 }
 
 TEST_F(StoreCheck, JsonHasEveryQueue) {
@@ -163,6 +166,7 @@ TEST_F(StoreCheck, MissingRowsAndRowsBeyondTheEndAreFound) {
   publish("b", 0, 5);
   auto progress = progress_of(id_of("a"));
   progress.sub_queues[0].next_position = 7;
+  progress.sub_queues[0].stored_count = 7;
   auto shorter = progress_of(id_of("b"));
   shorter.sub_queues[0].next_position = 4;
   const auto a = id_of("a");
@@ -173,6 +177,7 @@ TEST_F(StoreCheck, MissingRowsAndRowsBeyondTheEndAreFound) {
   });
   EXPECT_THAT(problems(),
               testing::ElementsAre(HasSubstr("queue 'a' in vhost '/' (id 1): 2 messages that"),
+                                   HasSubstr("its record counts 7 messages of 50 bytes"),
                                    HasSubstr("1 messages lie beyond its next position 4")));
 }
 
@@ -232,6 +237,17 @@ TEST_F(StoreCheck, SharedBodiesBelongToAllTheirMessages) {
                             .directory = (temporary_.path() / "other").string()},
                            exported.out);
   EXPECT_EQ(imported.out, "2 messages imported\n") << imported.error;
+}
+
+TEST_F(StoreCheck, WhereATransientMessageWasNothingIsMissing) {
+  declare({"a"});
+  publish("a", 0, 2);
+  const auto a = open()->topology().find_queue("/", "a")->id;
+  write([&](storage::Batch& batch) {
+    batch.put_progress(a, {{{.next_position = 4, .stored_count = 2, .stored_bytes = 20}}});
+  });
+  const auto found = check_json();
+  EXPECT_EQ(found["clean"], true) << found;
 }
 
 TEST_F(StoreCheck, RowsOfDeletedQueuesAreOnlyCounted) {
