@@ -116,7 +116,7 @@ std::vector<std::pair<model::ShardIndex, model::Settle>> Channel::settlements_by
   return settlements;
 }
 
-void Channel::leave_queues() {
+void Channel::leave_queues(Departure& departure) {
   std::vector<UnackedDelivery> deliveries;
   if (transaction_) {
     for (const HeldSettlement& held : transaction_->settlements) {
@@ -125,39 +125,11 @@ void Channel::leave_queues() {
     transaction_.reset();
   }
   unacked_.take_all(deliveries);
-
-  struct Leaving {
-    model::ShardIndex owner = 0;
-    model::LeaveQueue queue;
-  };
-
-  struct Place {
-    std::size_t queue = 0;
-    std::size_t holder = 0;
-  };
-
-  std::vector<Leaving> leaving;
-  boost::unordered_flat_map<model::QueueId, std::size_t> queue_of;
-  boost::unordered_flat_map<const DeliverySource*, Place> place_of;
-  const auto holder_for = [&](const DeliverySource& source) -> model::LeaveQueue::Holder& {
-    const auto [found, is_new] = place_of.emplace(&source, Place{});
-    Place& place = found->second;
-    if (is_new) {
-      const auto [queue, is_new_queue] = queue_of.emplace(source.queue->id, leaving.size());
-      if (is_new_queue) {
-        leaving.push_back({source.queue->owner, {.queue = source.queue->id}});
-      }
-      auto& holders = leaving[queue->second].queue.holders;
-      place = {queue->second, holders.size()};
-      holders.push_back({.consumer = source.consumer});
-    }
-    return leaving[place.queue].queue.holders[place.holder];
-  };
   for (const auto& [id, consumer] : consumers_) {
-    holder_for(*consumer->source).is_running = true;
+    departure.holder(*consumer->source).is_running = true;
   }
   for (const UnackedDelivery& delivery : deliveries) {
-    holder_for(*delivery.source).places.push_back(delivery.place());
+    departure.holder(*delivery.source).places.push_back(delivery.place());
   }
   for (const model::Settle& settle : std::exchange(committing_, {})) {
     // What is requeued goes back in any case, now or by the group; and if the group was quicker,
@@ -167,7 +139,7 @@ void Channel::leave_queues() {
     }
     // Unless the consumer runs, nothing of it is looked for.
     if (const auto found = consumers_.find(settle.consumer); found != consumers_.end()) {
-      auto& in_groups = holder_for(*found->second->source).in_groups;
+      auto& in_groups = departure.holder(*found->second->source).in_groups;
       in_groups.insert(in_groups.end(), settle.places.begin(), settle.places.end());
     }
   }
@@ -176,10 +148,6 @@ void Channel::leave_queues() {
   }
   for (const UnackedDelivery& delivery : deliveries) {
     drop_outstanding(delivery.source, 1);
-  }
-  for (Leaving& each : leaving) {
-    each.queue.request = connection_.expect_departure(reference());
-    host().shard().send_to_owner(each.owner, std::move(each.queue));
   }
 }
 

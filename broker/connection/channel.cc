@@ -12,7 +12,7 @@ Channel::Channel(Connection& connection, std::uint16_t number, std::uint32_t ser
       last_used_ms_(connection.host().clock().wall_ms()) {}
 
 Channel::~Channel() {
-  release();
+  connection_.release(*this);
   host().add_to_totals(counters_);
 }
 
@@ -192,7 +192,7 @@ void Channel::fail(amqp::ReplyCode code, std::string_view text, amqp::MethodId m
                                                            .failing_method_id = method.method_id}));
 }
 
-void Channel::release() {
+void Channel::release(Departure& departure) {
   if (released_) {
     return;
   }
@@ -201,7 +201,7 @@ void Channel::release() {
   incoming_.reset();
   connection_.discharge_incomplete_body(std::exchange(incomplete_bytes_, 0));
   remove_reply_consumer();
-  leave_queues();
+  leave_queues(departure);
 }
 
 // ---- answers of the topology and of queues' owners

@@ -15,6 +15,7 @@
 #include "amqp/methods/any_method.h"
 #include "broker/connection/confirms.h"
 #include "broker/connection/connection.h"
+#include "broker/connection/departure.h"
 #include "broker/connection/direct_reply_to.h"
 #include "broker/connection/prefetch.h"
 #include "broker/connection/transaction.h"
@@ -67,9 +68,9 @@ class Channel {
   /// Closed from both sides: to be forgotten.
   [[nodiscard]] bool is_finished() const { return finished_; }
 
-  /// Cancels the consumers, gives unacked messages back, drops a transaction and unconfirmed
-  /// publishes' answers. More than once: no effect.
-  void release();
+  /// Ends the consumers, drops a transaction and unconfirmed publishes' answers, and leaves to the
+  /// departure what is to go back to the queues. More than once: no effect.
+  void release(Departure& departure);
 
   // ---- what queues tell, by way of ShardConnections
 
@@ -215,7 +216,7 @@ class Channel {
   [[nodiscard]] std::vector<std::pair<model::ShardIndex, model::Settle>> settlements_by_source(
       const std::vector<UnackedDelivery>& deliveries, model::Settlement settlement);
   /// Ends all consumers and gives back everything that is unacked.
-  void leave_queues();
+  void leave_queues(Departure& departure);
   /// So many deliveries of the source are settled; may free it.
   void drop_outstanding(DeliverySource* source, std::size_t count);
   void end_source(DeliverySource* source);

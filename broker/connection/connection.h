@@ -27,6 +27,7 @@
 namespace lepus::connection {
 
 class Channel;
+class Departure;
 class ShardConnections;
 
 /// Who moves a connection's bytes: a socket of the transport, or the in-process client. Told at the
@@ -145,9 +146,9 @@ class Connection {
 
   /// The answers' serial.
   static constexpr std::uint64_t departure_serial = UINT64_MAX;
-  /// @return what the queue's owner is to answer.
-  model::RequestId expect_departure(const model::ChannelRef& channel);
   void departed();
+  /// The channel leaves its queues.
+  void release(Channel& channel);
   /// The frame follows the channel's departures; until then nothing is read.
   void release_and_send(Channel& channel, std::string frame);
 
@@ -265,6 +266,9 @@ class Connection {
   void refuse_silently();
   void send_close(const amqp::ProtocolError& error);
   void close_channels();
+  void depart(Departure& departure);
+  /// @return what a queue's owner is to answer.
+  model::RequestId expect_departure();
   void delete_exclusive_queues();
   void schedule_deadline(std::int64_t after_ms);
   void start_heartbeats();

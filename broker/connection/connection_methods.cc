@@ -3,6 +3,7 @@
 #include "amqp/methods/any_method.h"
 #include "broker/connection/channel.h"
 #include "broker/connection/connection.h"
+#include "broker/connection/departure.h"
 #include "broker/connection/handshake.h"
 #include "broker/connection/shard_connections.h"
 
@@ -194,9 +195,22 @@ void Connection::leave_all_queues() {
   departed();
 }
 
-model::RequestId Connection::expect_departure(const model::ChannelRef& channel) {
+model::RequestId Connection::expect_departure() {
   ++departures_expected_;
-  return {channel, departure_serial};
+  return {{id_, 0}, departure_serial};
+}
+
+void Connection::release(Channel& channel) {
+  Departure departure;
+  channel.release(departure);
+  depart(departure);
+}
+
+void Connection::depart(Departure& departure) {
+  for (Departure::Leaving& leaving : departure.take()) {
+    leaving.queue.request = expect_departure();
+    host_.shard().send_to_owner(leaving.owner, std::move(leaving.queue));
+  }
 }
 
 void Connection::departed() {
@@ -216,7 +230,7 @@ void Connection::departed() {
 
 void Connection::release_and_send(Channel& channel, std::string frame) {
   ++departures_expected_;  // Answers may come before the call returns.
-  channel.release();
+  release(channel);
   if (pending_) {
     send_frame(frame);  // An error beside another channel's method.
   } else {
@@ -237,9 +251,11 @@ void Connection::finish_client_close() {
 
 void Connection::close_channels() {
   pending_.reset();
+  Departure departure;
   for (const auto& [number, channel] : channels_) {
-    channel->release();
+    channel->release(departure);
   }
+  depart(departure);
 }
 
 void Connection::delete_exclusive_queues() {
@@ -248,7 +264,7 @@ void Connection::delete_exclusive_queues() {
   std::erase_if(queues, [](const auto& queue) { return queue->deleted.load(); });
   for (const auto& queue : queues) {
     model::DeleteQueue deletion{.queue = queue};
-    deletion.request = expect_departure({id_, 0});
+    deletion.request = expect_departure();
     host_.shard().send_to_owner(queue->owner, std::move(deletion));
   }
 }

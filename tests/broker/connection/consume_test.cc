@@ -79,6 +79,28 @@ class DepartureTest : public ConsumeTest {
 
 INSTANTIATE_TEST_SUITE_P(Shards, DepartureTest, ::testing::Values(1U, 2U, 3U));
 
+TEST_P(ConsumeTest, AConnectionsEndCountsOnceTowardsTheDeliveryLimit) {
+  const amqp::FieldTable arguments{{"x-queue-type", "quorum"}, {"x-delivery-limit", 2}};
+  const std::string bytes = arguments.encode();
+  queue_ = client_.declare_on(GetParam() - 1, "limited", {.durable = true, .arguments = {bytes}});
+  TestClient worker{broker_};
+  worker.open();
+  for (std::uint16_t channel = 1; channel <= 4; ++channel) {
+    if (channel > 1) {
+      worker.send(channel, amqp::ChannelOpen{});
+    }
+    worker.send(channel, amqp::BasicQos{.prefetch_count = 1});
+    worker.send(channel, amqp::BasicConsume{.queue = queue_});
+  }
+  worker.answer();
+  publish({"a"});
+  client_.answer();
+  EXPECT_THAT(worker.answer(), HasSubstr("basic.deliver"));
+  worker.cut();
+  client_.send(1, amqp::BasicGet{.queue = queue_});
+  EXPECT_THAT(client_.answer(), HasSubstr("\"x-delivery-count\": 1"));
+}
+
 TEST_P(DepartureTest, AutoDeleteQueuesAreGoneWhenTheChannelsCloseIsAnswered) {
   client_.send(1, amqp::ChannelClose{.reply_code = 200});
   client_.send(1, amqp::ChannelOpen{});
