@@ -163,23 +163,22 @@ void Channel::finish_message() {
 
 /// Valid until the next look-up.
 const model::Route& Channel::route(const model::Message& message) {
-  const auto look_up = [&](std::string_view headers) -> const model::Route& {
+  const auto look_up = [&](const amqp::BasicProperties* properties) -> const model::Route& {
     return host().routes().route(access().vhost(), message.exchange(), message.routing_key(),
-                                 headers);
+                                 properties);
   };
-  if (publish_by_headers_) [[unlikely]] {
-    return look_up(publish_original_headers_);
-  }
-  if (!target_->routes_by_headers()) [[likely]] {
-    const model::Route& found = look_up({});
-    if (!found.by_headers) [[likely]] {
+  if (!publish_by_headers_ && target_->routes_by_keys_alone()) [[likely]] {
+    const model::Route& found = look_up(nullptr);
+    if (!found.needs_properties) [[likely]] {
       return found;
     }
-    // Bindings or alternate exchanges lead to a headers exchange: once more, with the headers.
+    // Bindings or alternate exchanges lead to an exchange that asks for them.
   }
-  amqp::PropertyScan scan;
-  return look_up(amqp::scan_properties(message.properties(), scan) ? scan.headers.bytes
-                                                                   : std::string_view{});
+  auto properties = amqp::decode_properties(message.properties()).value_or(amqp::BasicProperties{});
+  if (publish_by_headers_) {
+    properties.headers = amqp::FieldTableView{publish_original_headers_};
+  }
+  return look_up(&properties);
 }
 
 void Channel::handle_unrouted(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,

@@ -3,9 +3,11 @@
 namespace lepus::model {
 
 void DirectExchange::match(const RoutingInput& input, std::vector<const Binding*>& matched) const {
-  const auto bucket = by_routing_key_.find(input.routing_key);
-  if (bucket != by_routing_key_.end()) {
-    bucket->second.append_to(matched);
+  for (const std::string_view key : input.routing_keys) {
+    const auto bucket = by_routing_key_.find(key);
+    if (bucket != by_routing_key_.end()) {
+      bucket->second.append_to(matched);
+    }
   }
 }
 

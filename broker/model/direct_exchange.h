@@ -7,8 +7,8 @@
 
 namespace lepus::model {
 
-/// Matches the bindings whose routing key equals the message's. The default exchange is one too,
-/// but the router looks into the directory of queues instead.
+/// Matches the bindings whose routing key equals one of the message's. The default exchange is one
+/// too, but the router looks into the directory of queues instead.
 class DirectExchange final : public Exchange {
  public:
   explicit DirectExchange(ExchangeRecord record) : Exchange(std::move(record)) {}

@@ -1,25 +1,47 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "amqp/basic_properties.h"
 #include "amqp/field_table.h"
 #include "broker/model/binding.h"
+#include "broker/model/protocol_error.h"
 #include "storage/types.h"
 
 namespace lepus::model {
 
 class Policy;
 
-enum class ExchangeType { direct, fanout, topic, headers };
+/// The types of AMQP, then those that RabbitMQ has as plugins.
+enum class ExchangeType {
+  direct,
+  fanout,
+  topic,
+  headers,
+  consistent_hash,
+  random,
+  modulus_hash,
+  local_random
+};
 
-/// "direct", "fanout", "topic", "headers".
+inline constexpr std::array exchange_types{
+    ExchangeType::direct,       ExchangeType::fanout,          ExchangeType::topic,
+    ExchangeType::headers,      ExchangeType::consistent_hash, ExchangeType::random,
+    ExchangeType::modulus_hash, ExchangeType::local_random,
+};
+
+/// "direct", …, "x-consistent-hash", "x-random", "x-modulus-hash", "x-local-random".
 [[nodiscard]] std::string_view name_of(ExchangeType type);
+/// One sentence for the management API.
+[[nodiscard]] std::string_view description_of(ExchangeType type);
 [[nodiscard]] std::optional<ExchangeType> exchange_type_from(std::string_view name);
 
 /// What an exchange was declared with.
@@ -37,10 +59,15 @@ struct ExchangeRecord {
 /// "exchange 'x' in vhost '/'", as RabbitMQ's error texts have it.
 [[nodiscard]] std::string describe_exchange(std::string_view vhost, std::string_view name);
 
+/// 406 for arguments that an exchange of this type can't be made with, or nothing.
+[[nodiscard]] std::optional<ProtocolError> check_type_arguments(const ExchangeRecord& record);
+
 /// What of a message decides where it goes.
 struct RoutingInput {
-  std::string_view routing_key;
-  const amqp::FieldTable* headers = nullptr;  ///< null: the message has none
+  /// At least one: its own, then those of the headers CC and BCC.
+  std::span<const std::string_view> routing_keys;
+  const amqp::FieldTable* headers = nullptr;          ///< null: the message has none
+  const amqp::BasicProperties* properties = nullptr;  ///< null: they are not known
 };
 
 /// An exchange and the index of its bindings. Everything of the record is immutable and may be read
@@ -93,11 +120,17 @@ class Exchange {
   /// Puts the binding into the index and the list of bindings with this source.
   void add_binding(Binding& binding);
   void remove_binding(Binding& binding);
-  /// Appends every binding that the message matches, each once.
+  /// Appends every binding that the message matches.
   virtual void match(const RoutingInput& input, std::vector<const Binding*>& matched) const = 0;
 
-  /// The route depends on the message's headers as well as on its routing key.
-  [[nodiscard]] virtual bool routes_by_headers() const { return false; }
+  /// Bindings and routing keys decide alone, so that a route may be kept. If not, the message's
+  /// properties or chance have a say. Any thread.
+  [[nodiscard]] virtual bool routes_by_keys_alone() const { return true; }
+
+  /// 406 for a binding that an exchange of this type can't have, or nothing.
+  /// @param queue  the destination, null if it is an exchange
+  [[nodiscard]] virtual std::optional<ProtocolError> check_binding(
+      const BindingDescription& binding, const QueueRecord* queue) const;
 
   BindingSourceList bindings_from;     ///< this exchange is the source
   BindingDestinationList bindings_to;  ///< this exchange is the destination

@@ -74,6 +74,11 @@ std::optional<ProtocolError> check_headers_binding(const amqp::FieldTable& argum
   return std::nullopt;
 }
 
+std::optional<ProtocolError> HeadersExchange::check_binding(const BindingDescription& binding,
+                                                            const QueueRecord* /*queue*/) const {
+  return check_headers_binding(binding.arguments);
+}
+
 void HeadersExchange::match(const RoutingInput& input, std::vector<const Binding*>& matched) const {
   for (std::size_t i = 0; i < patterns_.size(); ++i) {
     if (headers_match(patterns_[i], input.headers)) {

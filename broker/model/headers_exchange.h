@@ -34,7 +34,10 @@ class HeadersExchange final : public Exchange {
 
   void match(const RoutingInput& input, std::vector<const Binding*>& matched) const override;
 
-  [[nodiscard]] bool routes_by_headers() const override { return true; }
+  [[nodiscard]] bool routes_by_keys_alone() const override { return false; }
+
+  [[nodiscard]] std::optional<ProtocolError> check_binding(const BindingDescription& binding,
+                                                           const QueueRecord* queue) const override;
 
  private:
   void index_binding(Binding& binding) override;

@@ -40,10 +40,12 @@ RouteCache::RouteCache(const Topology& topology, std::size_t entries)
 }
 
 const Route& RouteCache::route(std::string_view vhost, std::string_view exchange,
-                               std::string_view routing_key, std::string_view headers) {
-  if (!headers.empty() && may_have_extra_keys(headers)) {
+                               std::string_view routing_key,
+                               const amqp::BasicProperties* properties) {
+  if (properties != nullptr && properties->headers &&
+      may_have_extra_keys(properties->headers->bytes)) {
     ++misses_;
-    uncached_ = topology_.route(vhost, exchange, routing_key, headers);
+    uncached_ = topology_.route(vhost, exchange, routing_key, properties);
     return uncached_;
   }
   const std::uint64_t hash = hash_of(vhost, exchange, routing_key);
@@ -60,7 +62,7 @@ const Route& RouteCache::route(std::string_view vhost, std::string_view exchange
     }
   }
   ++misses_;
-  Route found = topology_.route(vhost, exchange, routing_key, headers);
+  Route found = topology_.route(vhost, exchange, routing_key, properties);
   if (!found.cacheable || found.queues.size() > queues_kept_max) {
     uncached_ = std::move(found);
     return uncached_;

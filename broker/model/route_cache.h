@@ -22,9 +22,8 @@ class RouteCache {
   explicit RouteCache(const Topology& topology, std::size_t entries = 4096);
 
   /// As Topology::route. The route is valid until the next call.
-  /// @param headers  the headers property's table bytes, empty if there are none
   const Route& route(std::string_view vhost, std::string_view exchange,
-                     std::string_view routing_key, std::string_view headers);
+                     std::string_view routing_key, const amqp::BasicProperties* properties);
 
   /// How many look-ups went to the topology, for tests and statistics.
   [[nodiscard]] std::uint64_t misses() const { return misses_; }

@@ -28,12 +28,11 @@ void append_keys(const amqp::FieldTable& headers, std::string_view name,
 /// One message on its way through the exchanges.
 class Walk {
  public:
-  Walk(const Vhost& vhost, std::span<const std::string_view> keys, const amqp::FieldTable* headers)
-      : vhost_(vhost), keys_(keys), headers_(headers) {}
+  Walk(const Vhost& vhost, const RoutingInput& input) : vhost_(vhost), input_(input) {}
 
   void run(const Exchange& first) {
     visit(&first);
-    while (!waiting_.empty()) {
+    while (!waiting_.empty() && !needs_properties_) {
       const Exchange* exchange = waiting_.back();
       waiting_.pop_back();
       pass(*exchange);
@@ -53,9 +52,9 @@ class Walk {
     }
   }
 
-  [[nodiscard]] bool depends_on_more() const { return depends_on_more_ || by_headers_; }
+  [[nodiscard]] bool depends_on_more() const { return depends_on_more_; }
 
-  [[nodiscard]] bool by_headers() const { return by_headers_; }
+  [[nodiscard]] bool needs_properties() const { return needs_properties_; }
 
  private:
   void visit(const Exchange* exchange) {
@@ -70,16 +69,17 @@ class Walk {
       pass_default();
       return;
     }
-    matched_.clear();
-    if (exchange.routes_by_headers()) {
-      by_headers_ = true;
-      // The key plays no part, so one look is enough for all keys.
-      exchange.match({keys_.front(), headers_}, matched_);
-    } else {
-      for (const std::string_view key : keys_) {
-        exchange.match({key, headers_}, matched_);
+    if (!exchange.routes_by_keys_alone()) {
+      depends_on_more_ = true;
+      // By chance, too, a message goes one way only, so nothing is decided on a walk that may have
+      // to be repeated.
+      needs_properties_ = input_.properties == nullptr;
+      if (needs_properties_) {
+        return;
       }
     }
+    matched_.clear();
+    exchange.match(input_, matched_);
     for (const Binding* binding : matched_) {
       if (binding->queue != nullptr) {
         queues_.push_back(&binding->queue);
@@ -97,8 +97,8 @@ class Walk {
 
   /// The default exchange: the directory of queues, which has no version.
   void pass_default() {
-    depends_on_more_ |= seen_.size() > 1 || keys_.size() > 1;
-    for (const std::string_view key : keys_) {
+    depends_on_more_ |= seen_.size() > 1 || input_.routing_keys.size() > 1;
+    for (const std::string_view key : input_.routing_keys) {
       const auto queue = vhost_.queues().find(key);
       if (queue != vhost_.queues().end()) {
         queues_.push_back(&queue->second.record);
@@ -109,10 +109,9 @@ class Walk {
   }
 
   const Vhost& vhost_;
-  std::span<const std::string_view> keys_;
-  const amqp::FieldTable* headers_;
+  const RoutingInput& input_;
   bool depends_on_more_ = false;
-  bool by_headers_ = false;
+  bool needs_properties_ = false;
   boost::container::small_vector<const Exchange*, 8> seen_;
   boost::container::small_vector<const Exchange*, 8> waiting_;
   std::vector<const Binding*> matched_;
@@ -131,19 +130,20 @@ std::vector<std::string_view> routing_keys_of(std::string_view routing_key,
   return keys;
 }
 
-Route find_route(const Vhost& vhost, std::string_view exchange,
-                 std::span<const std::string_view> keys, const amqp::FieldTable* headers) {
+Route find_route(const Vhost& vhost, std::string_view exchange, const RoutingInput& input) {
   Route route;
   route.exchange = vhost.find_exchange(exchange);
   if (route.exchange == nullptr) {
     return route;
   }
   route.version = route.exchange->version();
-  Walk walk{vhost, keys, headers};
+  Walk walk{vhost, input};
   walk.run(*route.exchange);
-  walk.take_queues(route.queues);
-  route.cacheable = keys.size() == 1 && !walk.depends_on_more();
-  route.by_headers = walk.by_headers();
+  route.needs_properties = walk.needs_properties();
+  if (!route.needs_properties) {
+    walk.take_queues(route.queues);
+    route.cacheable = input.routing_keys.size() == 1 && !walk.depends_on_more();
+  }
   return route;
 }
 

@@ -19,10 +19,7 @@ namespace lepus::model {
 /// Follows the exchange's bindings, those of exchanges that they lead to, and the alternate
 /// exchange of each exchange that finds nothing. An exchange is passed once, so that cycles end;
 /// each queue is in the route once, in the order of the ids. Under the topology's lock.
-/// @param keys     at least one
-/// @param headers  null: none
 [[nodiscard]] Route find_route(const Vhost& vhost, std::string_view exchange,
-                               std::span<const std::string_view> keys,
-                               const amqp::FieldTable* headers);
+                               const RoutingInput& input);
 
 }  // namespace lepus::model

@@ -177,11 +177,12 @@ void ShardQueues::run_deferred() {
 }
 
 Route ShardQueues::dead_letter_route(std::string_view vhost, const Message& letter) const {
-  const auto properties = amqp::decode_properties(letter.properties());
+  const amqp::BasicProperties properties =
+      amqp::decode_properties(letter.properties()).value_or(amqp::BasicProperties{});
   const std::string_view headers =
-      properties && properties->headers ? properties->headers->bytes : std::string_view{};
+      properties.headers ? properties.headers->bytes : std::string_view{};
   Route route =
-      environment_.topology->route(vhost, letter.exchange(), letter.routing_key(), headers);
+      environment_.topology->route(vhost, letter.exchange(), letter.routing_key(), &properties);
   std::erase_if(route.queues, [headers](const auto& target) {
     return is_dead_letter_cycle(headers, target->name);
   });

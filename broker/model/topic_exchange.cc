@@ -3,7 +3,9 @@
 namespace lepus::model {
 
 void TopicExchange::match(const RoutingInput& input, std::vector<const Binding*>& matched) const {
-  trie_.match(input.routing_key, matched);
+  for (const std::string_view key : input.routing_keys) {
+    trie_.match(key, matched);
+  }
 }
 
 void TopicExchange::index_binding(Binding& binding) {

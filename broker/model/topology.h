@@ -90,8 +90,10 @@ struct DeletedVhost {
 struct Route {
   std::shared_ptr<Exchange> exchange;
   std::vector<std::shared_ptr<QueueRecord>> queues;  ///< each once
-  bool cacheable = false;  ///< depends on exchange and routing key alone (headers exchanges do not)
-  bool by_headers = false;    ///< some headers exchange was passed
+  bool cacheable = false;                            ///< depends on exchange and routing key alone
+  /// There are no queues because an exchange on the way asks for more than the routing key, and no
+  /// properties were given.
+  bool needs_properties = false;
   std::uint64_t version = 0;  ///< the exchange's when this was found
 };
 
@@ -175,9 +177,10 @@ class Topology {
                                                         std::string_view name) const;
   /// All queues that a message goes to: bindings, exchange-to-exchange, alternate exchanges, CC and
   /// BCC keys.
-  /// @param headers  the headers property's table bytes, empty if there are none
+  /// @param properties  null: the routing key alone is known; see Route::needs_properties
   [[nodiscard]] Route route(std::string_view vhost, std::string_view exchange,
-                            std::string_view routing_key, std::string_view headers) const;
+                            std::string_view routing_key,
+                            const amqp::BasicProperties* properties) const;
 
   // ---- opening a connection
   /// The user, if name and password fit and the user may log in from there. The error is for the

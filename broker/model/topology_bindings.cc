@@ -1,7 +1,7 @@
+#include <memory>
 #include <mutex>
 #include <utility>
 
-#include "broker/model/headers_exchange.h"
 #include "broker/model/names.h"
 #include "broker/model/topology.h"
 #include "broker/model/topology_records.h"
@@ -56,12 +56,13 @@ std::optional<ProtocolError> check_ends(const Vhost& vhost, const Exchange* sour
   if (source == nullptr) {
     return not_found(describe_exchange(vhost.name(), binding.source));
   }
+  std::shared_ptr<QueueRecord> queue;
   if (binding.destination_type == BindingDestination::exchange) {
     if (vhost.find_exchange(binding.destination) == nullptr) {
       return not_found(describe_exchange(vhost.name(), binding.destination));
     }
   } else {
-    const auto queue = vhost.find_queue(binding.destination);
+    queue = vhost.find_queue(binding.destination);
     if (queue == nullptr) {
       return not_found(describe_queue(vhost.name(), binding.destination));
     }
@@ -69,10 +70,8 @@ std::optional<ProtocolError> check_ends(const Vhost& vhost, const Exchange* sour
       return queue_locked(queue->described());
     }
   }
-  if (source->type() == ExchangeType::headers) {
-    if (auto refused = check_headers_binding(binding.arguments)) {
-      return refused;
-    }
+  if (auto refused = source->check_binding(binding, queue.get())) {
+    return refused;
   }
   return check_size(binding.arguments, "the binding");
 }

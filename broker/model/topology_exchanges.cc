@@ -45,6 +45,9 @@ std::optional<ProtocolError> check_new(const Access& access, const ExchangeRecor
       return refused;
     }
   }
+  if (auto refused = check_type_arguments(record)) {
+    return refused;
+  }
   return check_size(record.arguments, described);
 }
 

@@ -60,14 +60,11 @@ void put_lengths(json& object, std::uint64_t ready, std::uint64_t unacked,
 }
 
 json exchange_types() {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> types{
-      {{"direct", "AMQP direct exchange, as per the AMQP specification"},
-       {"fanout", "AMQP fanout exchange, as per the AMQP specification"},
-       {"headers", "AMQP headers exchange, as per the AMQP specification"},
-       {"topic", "AMQP topic exchange, as per the AMQP specification"}}};
   json list = json::array();
-  for (const auto& [name, description] : types) {
-    list.push_back({{"name", name}, {"description", description}, {"enabled", true}});
+  for (const model::ExchangeType type : model::exchange_types) {
+    list.push_back({{"name", model::name_of(type)},
+                    {"description", model::description_of(type)},
+                    {"enabled", true}});
   }
   return list;
 }

@@ -57,3 +57,27 @@ def test_policies_page(private_broker, test_directory):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert re.search(r"orders.new *\| *limits", ran.stdout)
     assert '"name":"cap"' in ran.stdout
+
+
+def test_exchanges_page(private_broker):
+    """Every example, in their order, in one program; the last line of each names messages in queues."""
+    page = (REPOSITORY / "docs/exchanges.md").read_text()
+    broker = private_broker()
+    local = 'pika.ConnectionParameters("localhost")'
+    first, *examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert local in first
+    program = {}
+    exec(first.replace(local, f'pika.ConnectionParameters("{broker.host}", {broker.port})'), program)
+    channel = program["channel"]
+    assert len(examples) == page.count("\n# ")
+    for example in examples:
+        exec(example, program)
+        for queues, count in re.findall(r"([^:,]+): (\d+)", example.splitlines()[-1][2:]):
+            names = queues.strip().split(" + ")
+            found = [
+                channel.queue_declare(name, passive=True).method.message_count for name in names
+            ]
+            assert sum(found) == int(count), example
+        for name in ("eu", "us", "audit"):
+            channel.queue_purge(name)
+    program["connection"].close()

@@ -172,6 +172,34 @@ TEST_F(ApplicationTest, BulkDeletionStopsAtTheFirstUnknownUser) {
   EXPECT_EQ(request(Method::get, "users/two").status, 200);
 }
 
+TEST_F(ApplicationTest, DefinitionsMayHaveExchangesOfAllTypes) {
+  json definitions = json::parse(R"({"vhosts":[{"name":"shop"}],
+    "queues":[{"name":"q","vhost":"shop","durable":true,"auto_delete":false,"arguments":{}}],
+    "bindings":[{"source":"x-consistent-hash","vhost":"shop","destination":"q",
+                 "destination_type":"queue","routing_key":"5","arguments":{}}]})");
+  for (const model::ExchangeType type : model::exchange_types) {
+    definitions["exchanges"].push_back({{"name", model::name_of(type)},
+                                        {"vhost", "shop"},
+                                        {"type", model::name_of(type)},
+                                        {"durable", true},
+                                        {"auto_delete", false},
+                                        {"internal", false},
+                                        {"arguments", json::object()}});
+  }
+  ASSERT_EQ(request(Method::post, "definitions", definitions.dump()).status, 204);
+  const json exported = get("definitions");
+  EXPECT_EQ(exported["bindings"], definitions["bindings"]);
+  EXPECT_EQ(exported["exchanges"].size(), std::size(model::exchange_types));
+  for (const json& exchange : exported["exchanges"]) {
+    EXPECT_EQ(exchange["type"], exchange["name"]);
+  }
+  EXPECT_EQ(get("overview")["exchange_types"].size(), std::size(model::exchange_types));
+  definitions["bindings"][0]["routing_key"] = "many";
+  const Response wrong = request(Method::post, "definitions", definitions.dump());
+  EXPECT_EQ(wrong.status, 400);
+  EXPECT_EQ(json::parse(wrong.body)["reason"], "The binding key must be an integer: <<\"many\">>");
+}
+
 TEST_F(ApplicationTest, DefinitionsThatAreExportedCanBeImported) {
   const json definitions = json::parse(R"({
     "users":[{"name":"ann","password_hash":"eHh4eA==","hashing_algorithm":"rabbit_password_hashing_sha256",

@@ -116,7 +116,7 @@ TEST(HeadersExchangeTest, KeepsPatternsWithTheirBindingsWhenOneIsRemoved) {
   for (int i = 0; i < 3; ++i) {
     const FieldTable headers{{"n", std::int64_t{i}}};
     std::vector<const Binding*> matched;
-    exchange.match({"", &headers}, matched);
+    exchange.match({.routing_keys = {}, .headers = &headers}, matched);
     if (i == 0) {
       EXPECT_TRUE(matched.empty());
     } else {

@@ -29,8 +29,8 @@ TEST_F(RouterTest, TheDefaultExchangeLeadsToTheQueueOfThatName) {
 }
 
 TEST_F(RouterTest, AMissingExchangeGivesNone) {
-  EXPECT_EQ(topology_->route("/", "none", "k", {}).exchange, nullptr);
-  EXPECT_EQ(topology_->route("none", "", "q1", {}).exchange, nullptr);
+  EXPECT_EQ(topology_->route("/", "none", "k", nullptr).exchange, nullptr);
+  EXPECT_EQ(topology_->route("none", "", "q1", nullptr).exchange, nullptr);
 }
 
 TEST_F(RouterTest, DirectComparesTheKeys) {
@@ -130,7 +130,7 @@ TEST_F(RouterTest, AnExchangeBehindABindingHasItsAlternateToo) {
 TEST_F(RouterTest, AMissingAlternateIsNoRoute) {
   declare_exchange("x", "direct", {.arguments = {{"alternate-exchange", "none"}}});
   EXPECT_THAT(routed("x", "k"), IsEmpty());
-  EXPECT_NE(topology_->route("/", "x", "k", {}).exchange, nullptr);
+  EXPECT_NE(topology_->route("/", "x", "k", nullptr).exchange, nullptr);
 }
 
 TEST_F(RouterTest, SaysWhatMayBeRemembered) {
@@ -139,7 +139,9 @@ TEST_F(RouterTest, SaysWhatMayBeRemembered) {
   declare_exchange("x", "direct", {.arguments = {{"alternate-exchange", ""}}});
   const auto cacheable = [&](std::string_view exchange, std::string_view key,
                              const amqp::FieldTable& headers = {}) {
-    return topology_->route("/", exchange, key, headers.encode()).cacheable;
+    const std::string bytes = headers.encode();
+    const amqp::BasicProperties properties = properties_with(bytes);
+    return topology_->route("/", exchange, key, &properties).cacheable;
   };
   EXPECT_TRUE(cacheable("amq.direct", "a"));
   EXPECT_TRUE(cacheable("amq.direct", "none"));
@@ -153,7 +155,7 @@ TEST_F(RouterTest, SaysWhatMayBeRemembered) {
 }
 
 TEST_F(RouterTest, HeadersThatAreNoTableCountAsNone) {
-  EXPECT_THAT(names_in(topology_->route("/", "", "q1", "\xFFgarbage")), ElementsAre("q1"));
+  EXPECT_THAT(routed("", "q1", properties_with("\xFFgarbage")), ElementsAre("q1"));
 }
 
 TEST_F(RouterTest, ManyQueuesOnOneKeyAreUnboundOneByOne) {

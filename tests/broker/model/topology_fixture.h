@@ -127,7 +127,22 @@ class TopologyFixture : public ::testing::Test {
 
   std::vector<std::string> routed(std::string_view exchange, std::string_view routing_key,
                                   const amqp::FieldTable& headers = {}) {
-    return names_in(topology_->route("/", exchange, routing_key, headers.encode()));
+    const std::string bytes = headers.encode();
+    return routed(exchange, routing_key, properties_with(bytes));
+  }
+
+  std::vector<std::string> routed(std::string_view exchange, std::string_view routing_key,
+                                  const amqp::BasicProperties& properties) {
+    return names_in(topology_->route("/", exchange, routing_key, &properties));
+  }
+
+  /// @param headers  an encoded table, which they point into; empty: none
+  static amqp::BasicProperties properties_with(std::string_view headers) {
+    amqp::BasicProperties properties;
+    if (!headers.empty()) {
+      properties.headers = amqp::FieldTableView{headers};
+    }
+    return properties;
   }
 
   const TopologyOptions options_;

@@ -33,7 +33,7 @@ class Reader {
     // The first look is before the check, so that every reader looks at least once.
     do {
       const std::uint64_t before = state_.load();
-      const std::size_t found = cache.route("/", "x", "k", {}).queues.size();
+      const std::size_t found = cache.route("/", "x", "k", nullptr).queues.size();
       const bool allowed = !access->check(Resource::exchange, "x", Permission::write);
       // Odd: a change is under way and either answer is right.
       if (before % 2 == 0 && before == state_.load()) {
