@@ -180,9 +180,16 @@ void ConsistentHashExchange::match(const RoutingInput& input,
 /// The same as best_by_weight().
 const ConsistentHashExchange::Destination& ConsistentHashExchange::best_among_equals(
     std::uint64_t value) const {
-  return *std::ranges::max_element(destinations_, {}, [value](const Destination& destination) {
-    return scramble_bits(value ^ destination.hash);
-  });
+  const Destination* best = nullptr;
+  std::uint64_t best_hash = 0;
+  for (const Destination& destination : destinations_) {
+    const std::uint64_t hash = scramble_bits(value ^ destination.hash);
+    if (best == nullptr || hash > best_hash) {
+      best = &destination;
+      best_hash = hash;
+    }
+  }
+  return *best;
 }
 
 const ConsistentHashExchange::Destination& ConsistentHashExchange::best_by_weight(

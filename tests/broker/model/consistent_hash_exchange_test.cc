@@ -160,8 +160,8 @@ TEST_F(ConsistentHashTest, KeysHaveTheQueuesThatTheyAlwaysHad) {
     }
     return queues;
   };
-  EXPECT_EQ(first("equal"), "EQUAL");
-  EXPECT_EQ(first("weighted"), "WEIGHTED");
+  EXPECT_EQ(first("equal"), "321244423144");
+  EXPECT_EQ(first("weighted"), "321211411141");
 }
 
 TEST_F(ConsistentHashTest, AQueueThatIsBoundTwiceCountsOnceWithItsFirstWeight) {
