@@ -180,11 +180,11 @@ void ConsistentHashExchange::match(const RoutingInput& input,
 /// The same as best_by_weight().
 const ConsistentHashExchange::Destination& ConsistentHashExchange::best_among_equals(
     std::uint64_t value) const {
-  const Destination* best = nullptr;
-  std::uint64_t best_hash = 0;
+  const Destination* best = &destinations_.front();
+  std::uint64_t best_hash = scramble_bits(value ^ best->hash);
   for (const Destination& destination : destinations_) {
     const std::uint64_t hash = scramble_bits(value ^ destination.hash);
-    if (best == nullptr || hash > best_hash) {
+    if (hash > best_hash) {
       best = &destination;
       best_hash = hash;
     }
