@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "storage/record_format.h"
+#include "storage/rocksdb_iteration.h"
 #include "storage/rocksdb_table_rows.h"
 
 namespace lepus::storage {
@@ -15,7 +16,7 @@ namespace {
 rocksdb::Status remove_queues_with_rows(const RocksdbDatabase& database,
                                         std::vector<QueueId>& queues) {
   const std::unique_ptr<rocksdb::Iterator> iterator(
-      database.db().NewIterator({}, database.families().messages));
+      database.db().NewIterator(iteration_options(), database.families().messages));
   std::erase_if(queues, [&](QueueId queue) {
     const MessageKeyBytes first = encode_message_key({queue, 0, 0});
     iterator->Seek(rocksdb::Slice(first.data(), first.size()));

@@ -1,5 +1,6 @@
 #include "storage/rocksdb_open_store.h"
 
+#include "storage/rocksdb_iteration.h"
 #include "storage/rocksdb_tool_options.h"
 
 namespace lepus::storage {
@@ -42,7 +43,7 @@ Result<void> RocksdbOpenStore::visit(std::string_view family_name, std::string_v
   if (handle == nullptr) {
     return {};
   }
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = iteration_options();
   options.fill_cache = false;
   options.readahead_size = std::size_t{1} << 20;
   const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(options, handle));

@@ -8,6 +8,7 @@
 
 #include "storage/read_limit.h"
 #include "storage/record_format.h"
+#include "storage/rocksdb_iteration.h"
 
 namespace lepus::storage {
 
@@ -19,7 +20,7 @@ class RowCursor {
   RowCursor(const RocksdbDatabase& database, const ReadRequest& request)
       : end_key_(encode_message_key({request.queue, request.priority, request.positions.end})),
         end_(end_key_.data(), end_key_.size()) {
-    rocksdb::ReadOptions options;
+    rocksdb::ReadOptions options = iteration_options();
     options.iterate_upper_bound = &end_;
     options.background_purge_on_iterator_cleanup = true;
     options.readahead_size = readahead_bytes(request);

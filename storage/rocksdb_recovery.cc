@@ -9,6 +9,7 @@
 #include "storage/progress_pages.h"
 #include "storage/record_format.h"
 #include "storage/recovered_records.h"
+#include "storage/rocksdb_iteration.h"
 
 namespace lepus::storage {
 
@@ -26,7 +27,7 @@ Error damaged(const std::string& family, const rocksdb::Slice& key, const std::s
 template <typename Load>
 std::optional<Error> for_each_record(const RocksdbDatabase& database,
                                      rocksdb::ColumnFamilyHandle* family, const Load& load) {
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = iteration_options();
   options.fill_cache = false;
   const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator(options, family));
   for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {

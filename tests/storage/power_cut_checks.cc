@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "storage/record_format.h"
+#include "storage/rocksdb_iteration.h"
 #include "tests/storage/power_cut_run.h"
 
 namespace lepus::storage {
@@ -81,7 +82,8 @@ void PowerCutRun::check_dead_rows() {
   std::set<QueueId> with_rows;
   bool is_whole = true;
   const auto visit = [&](rocksdb::ColumnFamilyHandle* family, const auto& collect) {
-    const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator({}, family));
+    const std::unique_ptr<rocksdb::Iterator> iterator(
+        database.db().NewIterator(iteration_options(), family));
     for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
       collect(iterator->key().ToStringView());
     }

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "storage/rocksdb_iteration.h"
+
 namespace lepus::storage {
 
 namespace {
@@ -329,7 +331,8 @@ void PowerCutRun::check_nothing_is_left() {
   commit(std::move(next), std::move(units));
   for (auto* family : {database.families().messages, database.families().deleted_queues,
                        database.families().progress}) {
-    const std::unique_ptr<rocksdb::Iterator> iterator(database.db().NewIterator({}, family));
+    const std::unique_ptr<rocksdb::Iterator> iterator(
+        database.db().NewIterator(iteration_options(), family));
     iterator->SeekToFirst();
     if (ok() && iterator->Valid()) {
       fail("something of deleted queues is left in " + family->GetName());

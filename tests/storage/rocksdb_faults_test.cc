@@ -76,6 +76,25 @@ class RocksdbFaultsTest : public RocksdbFixture {
     return found;
   }
 
+  /// Of 210 rows of one queue, the first 200 in several tables of one level.
+  void damage_the_second_of_several_tables() {
+    options_.table_bytes = 32'000;
+    crash_and_open();
+    backend_->recovery_finished({});
+    put_rows(queue_1, 0, 0, 200, 1000);
+    compact(backend_->durable());
+    put_rows(queue_1, 0, 200, 210);
+    std::vector<rocksdb::LiveFileMetaData> tables;
+    backend_->durable().db().GetLiveFilesMetaData(&tables);
+    std::erase_if(
+        tables, [](const auto& table) { return table.column_family_name != messages_family_name; });
+    std::ranges::sort(tables, {}, [](const auto& table) { return table.smallestkey; });
+    ASSERT_GT(tables.size(), 2U);
+    backend_.reset();
+    flip_byte(path_ / "store" / tables[1].relative_filename, 100);
+    open();
+  }
+
   static void flip_byte(const fs::path& file, std::streamoff offset) {
     std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
     stream.seekg(offset);
@@ -89,6 +108,29 @@ class RocksdbFaultsTest : public RocksdbFixture {
     return opened ? "opened" : opened.error().text;
   }
 };
+
+/// RocksDB goes on after the table before it as if it were empty, if it is allowed to.
+TEST_F(RocksdbFaultsTest, ATableThatCantBeReadIsNotTakenForAnEmptyOne) {
+  damage_the_second_of_several_tables();
+  Position covered_below = 0;
+  const ReadOutcome outcome = backend_->read(
+      {queue_1, 0, {0, 210}, 0, 0},
+      [&](Position position, bool, std::string_view) { EXPECT_EQ(position, covered_below++); });
+  EXPECT_TRUE(outcome.failed);
+  EXPECT_THAT(outcome.error, HasSubstr("checksum"));
+  EXPECT_GT(covered_below, 0U);
+  EXPECT_LT(covered_below, 200U);
+}
+
+TEST_F(RocksdbFaultsTest, ATableThatCantBeReadIsNotLeftOutOfACompaction) {
+  damage_the_second_of_several_tables();
+  rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  const RocksdbDatabase& database = backend_->durable();
+  EXPECT_TRUE(database.db()
+                  .CompactRange(options, database.families().messages, nullptr, nullptr)
+                  .IsCorruption());
+}
 
 TEST_F(RocksdbFaultsTest, AfterAFailedWriteEveryOutcomeIsUnknownAndReadsGoOn) {
   backend_->recovery_finished({});
