@@ -215,11 +215,11 @@ class Topology {
   [[nodiscard]] std::vector<UserPermissions> list_permissions() const;
   [[nodiscard]] std::optional<UserPermissions> find_permissions(std::string_view user,
                                                                 std::string_view vhost) const;
-  Result<TopologyTicket> put_permissions(UserPermissions permissions);
+  Result<TopologyTicket> put_permissions(const UserPermissions& permissions);
   Result<TopologyTicket> delete_permissions(std::string_view user, std::string_view vhost);
 
   [[nodiscard]] std::vector<TopicPermissions> list_topic_permissions() const;
-  Result<TopologyTicket> put_topic_permissions(TopicPermissions permissions);
+  Result<TopologyTicket> put_topic_permissions(const TopicPermissions& permissions);
   /// @param exchange  empty: those of all exchanges
   Result<TopologyTicket> delete_topic_permissions(std::string_view user, std::string_view vhost,
                                                   std::string_view exchange);

@@ -107,7 +107,7 @@ std::optional<UserPermissions> Topology::find_permissions(std::string_view user,
   return state_->users.find_permissions(user, vhost);
 }
 
-Result<TopologyTicket> Topology::put_permissions(UserPermissions permissions) {
+Result<TopologyTicket> Topology::put_permissions(const UserPermissions& permissions) {
   const std::unique_lock lock{state_->mutex};
   if (state_->find_vhost(permissions.vhost) == nullptr ||
       !state_->users.find_user(permissions.user)) {
@@ -135,7 +135,7 @@ std::vector<TopicPermissions> Topology::list_topic_permissions() const {
   return state_->users.list_topic_permissions();
 }
 
-Result<TopologyTicket> Topology::put_topic_permissions(TopicPermissions permissions) {
+Result<TopologyTicket> Topology::put_topic_permissions(const TopicPermissions& permissions) {
   const std::unique_lock lock{state_->mutex};
   if (state_->find_vhost(permissions.vhost) == nullptr ||
       !state_->users.find_user(permissions.user)) {
