@@ -1,0 +1,24 @@
+"""The tests of amqplib (Node.js)."""
+
+import shutil
+
+import pytest
+
+from outcomes import run_mocha, source_of_node_package
+
+VERSION = "0.10.4"
+NEEDED = ["mocha@9.2.2", "claire@0.4.1"]
+
+EXCEPTIONS = {}
+
+pytestmark = [
+    pytest.mark.quick,
+    pytest.mark.skipif(shutil.which("npx") is None, reason="npm is not installed"),
+]
+
+
+def test_all_of_its_tests(broker, test_directory, judge):
+    source = source_of_node_package("amqplib", VERSION, NEEDED)
+    environment = {"URL": f"amqp://{broker.host}:{broker.port}"}
+    suite = f"amqplib {VERSION}"
+    judge(run_mocha(suite, source, environment, test_directory, EXCEPTIONS), at_least=250)
