@@ -75,6 +75,9 @@ rocksdb::DBOptions database_options(const RocksdbSetup& setup) {
     options.listeners.push_back(std::make_shared<RocksdbWriteCounter>(setup.counters));
   }
   options.max_open_files = setup.options.open_files_max;
+  if (setup.options.environment != nullptr) {
+    options.max_file_opening_threads = 1;  // What a test's disk is asked for follows from its seed.
+  }
   options.max_background_jobs = 2;
   options.max_total_wal_size = setup.options.log_bytes_max;
   options.bytes_per_sync = std::size_t{1} << 20;

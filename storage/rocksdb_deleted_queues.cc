@@ -34,7 +34,7 @@ rocksdb::Status remove_queues_with_rows(const RocksdbDatabase& database,
 rocksdb::Status remove_queues_with_bodies(const RocksdbDatabase& durable,
                                           std::vector<QueueId>& queues) {
   rocksdb::TablePropertiesCollection tables;
-  const rocksdb::Status status =
+  rocksdb::Status status =
       durable.db().GetPropertiesOfAllTables(durable.families().bodies, &tables);
   for (const auto& [path, table] : tables) {
     const auto& properties = table->user_collected_properties;

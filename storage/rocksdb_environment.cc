@@ -24,7 +24,7 @@ rocksdb::Status remove_files(rocksdb::Env& environment, const std::string& path)
   rocksdb::Status status = environment.GetChildren(path, &names);
   for (const std::string& name : names) {
     if (status.ok()) {
-      status = environment.DeleteFile(path + "/" + name);
+      status = environment.DeleteFile((std::filesystem::path{path} / name).string());
     }
   }
   return status;

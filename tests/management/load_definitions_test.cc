@@ -14,14 +14,15 @@ namespace lepus::management {
 namespace {
 
 class LoadDefinitionsTest : public ::testing::Test {
+ public:
+  ~LoadDefinitionsTest() override { std::filesystem::remove_all(folder_); }
+
  protected:
   LoadDefinitionsTest() {
     std::string name =
         (std::filesystem::temp_directory_path() / "lepus-definitions-XXXXXX").string();
     folder_ = mkdtemp(name.data());
   }
-
-  ~LoadDefinitionsTest() override { std::filesystem::remove_all(folder_); }
 
   std::string write(const std::string& name, const std::string& text) {
     std::ofstream(folder_ / name) << text;

@@ -240,11 +240,12 @@ TEST_F(TopologyVhostTest, NamesMustBeShortStrings) {
 }
 
 TEST_F(TopologyVhostTest, ParametersAreKeptAsTheyAre) {
-  topology_->put_parameter({"policy", "/", "p", "any \0 bytes"});
+  const std::string value{"any \0 bytes", 11};
+  topology_->put_parameter({"policy", "/", "p", value});
   topology_->put_parameter({"global", "", "cluster_name", "x"});
   restart();
   ASSERT_THAT(topology_->list_parameters("policy"), SizeIs(1));
-  EXPECT_EQ(topology_->list_parameters("policy")[0].value, "any \0 bytes");
+  EXPECT_EQ(topology_->list_parameters("policy")[0].value, value);
   EXPECT_THAT(topology_->list_parameters(""), SizeIs(2));
   EXPECT_NE(topology_->delete_parameter("policy", "/", "p"), 0U);
   EXPECT_EQ(topology_->delete_parameter("policy", "/", "p"), 0U);
