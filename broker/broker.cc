@@ -1,5 +1,6 @@
 #include "broker/broker.h"
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <set>
@@ -11,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "broker/log.h"
+#include "broker/model/queue_arguments.h"
 #include "broker/transport/peer.h"
 #include "broker/transport/tls_stream.h"
 #include "management/load_definitions.h"
@@ -39,6 +41,8 @@ connection::ConnectionSettings connection_settings(const Configuration& configur
   settings.frame_max_bytes = configuration.frame_max_bytes;
   settings.channel_max = configuration.channel_max == 0 ? 65535 : configuration.channel_max;
   settings.handshake_timeout_ms = configuration.handshake_timeout_ms;
+  settings.consumer_timeout_ms = static_cast<std::int64_t>(
+      std::min<std::uint64_t>(configuration.consumer_timeout_ms, model::duration_max_ms));
   settings.max_message_size_bytes = configuration.max_message_size_bytes;
   settings.connection_max = configuration.connection_max;
   settings.consumer_max_per_channel = configuration.consumer_max_per_channel;

@@ -293,9 +293,9 @@ class Loader {
 
   void warn_about_what_has_no_effect() {
     for (const auto* key :
-         {"collect_statistics_interval", "consumer_timeout", "management.path_prefix",
-          "management.ssl.ip", "prometheus.path", "prometheus.return_per_object_metrics",
-          "prometheus.tcp.ip", "ssl_handshake_timeout"}) {
+         {"collect_statistics_interval", "management.path_prefix", "management.ssl.ip",
+          "prometheus.path", "prometheus.return_per_object_metrics", "prometheus.tcp.ip",
+          "ssl_handshake_timeout"}) {
       const auto found = result_.origins.find(key);
       if (found != result_.origins.end()) {
         result_.warnings.push_back(

@@ -126,7 +126,7 @@ struct Configuration {
   std::uint32_t handshake_timeout_ms = 10000;
   std::uint32_t tls_handshake_timeout_ms = 5000;
   std::uint64_t max_message_size_bytes = 134217728;
-  /// How long a delivery may stay unacknowledged before its channel is closed.
+  /// How long a delivery may stay unacknowledged before its channel is closed; 0: for ever.
   std::uint64_t consumer_timeout_ms = 1800000;
   /// Empty: no limit.
   std::optional<std::uint32_t> connection_max;

@@ -159,6 +159,27 @@ void add_node_settings(std::vector<Setting>& list) {
   }
 }
 
+/// RabbitMQ knows the word "undefined" for no timeout, and takes it in advanced.config only.
+Setting consumer_timeout_setting() {
+  Setting setting = integer_setting("consumer_timeout", member(&Configuration::consumer_timeout_ms),
+                                    1, any_number);
+  const auto set_number = setting.set;
+  setting.set = [set_number](Configuration& into, std::string_view name,
+                             std::string_view value) -> Problem {
+    if (value == "undefined") {
+      into.consumer_timeout_ms = 0;
+      return {};
+    }
+    return set_number(into, name, value);
+  };
+  const auto print_number = setting.print;
+  setting.print = [print_number](const Configuration& from) {
+    return from.consumer_timeout_ms == 0 ? std::vector<std::string>{"consumer_timeout = undefined"}
+                                         : print_number(from);
+  };
+  return setting;
+}
+
 void add_protocol_settings(std::vector<Setting>& list) {
   list.push_back(integer_setting("heartbeat", member(&Configuration::heartbeat_s), 0, 65535));
   Setting frame_max = size_setting("frame_max", member(&Configuration::frame_max_bytes), 0,
@@ -181,8 +202,7 @@ void add_protocol_settings(std::vector<Setting>& list) {
                                  member(&Configuration::tls_handshake_timeout_ms), 1, longest_ms));
   list.push_back(size_setting("max_message_size", member(&Configuration::max_message_size_bytes), 1,
                               message_size_max_bytes));
-  list.push_back(integer_setting("consumer_timeout", member(&Configuration::consumer_timeout_ms), 1,
-                                 any_number));
+  list.push_back(consumer_timeout_setting());
   list.push_back(limit_setting("connection_max", member(&Configuration::connection_max)));
   list.push_back(
       limit_setting("consumer_max_per_channel", member(&Configuration::consumer_max_per_channel)));

@@ -4,6 +4,7 @@
 #include "broker/connection/delivery.h"
 #include "broker/connection/shard_connections.h"
 #include "broker/model/names.h"
+#include "broker/model/queue_arguments.h"
 
 // basic.qos, consume, cancel and get, and what queues deliver.
 
@@ -125,6 +126,10 @@ void Channel::handle_consume(const amqp::BasicConsume& method) {
   consumer->tag = tag;
   consumer->source = new DeliverySource{.queue = queue, .consumer = consumer->id};
   consumer->arguments = std::string{method.arguments.bytes};
+  if (const auto timeout = method.arguments.find("x-consumer-timeout")) {
+    consumer->source->own_ack_timeout_ms = model::consumer_timeout_from(timeout->as_integer());
+  }
+  set_ack_timeout(*consumer->source);
   consumer->prefetch_count = consumer_prefetch_;
   consumer->no_ack = method.no_ack;
   consumer->exclusive = method.exclusive;
@@ -299,7 +304,9 @@ bool Channel::deliver(model::Deliver& delivery) {
     ++counters_.deliver_no_ack;
   } else {
     ++counters_.deliver;
-    unacked_.add(tag, *consumer->source, delivery.place);
+    const std::int64_t now_ms = host().clock().steady_ms();
+    unacked_.add(tag, *consumer->source, delivery.place, now_ms);
+    connection_.note_ack_due(now_ms + consumer->source->ack_timeout_ms);
     prefetch_.delivered(consumer->id);
   }
   counters_.redeliver += delivery.redelivered ? 1 : 0;
@@ -382,7 +389,10 @@ void Channel::got(PendingMethod& pending, model::Got&& answer) {
     ++counters_.get_no_ack;
   } else {
     ++counters_.get;
-    unacked_.add(tag, get_source(get.queue), answer.place);
+    DeliverySource& source = get_source(get.queue);
+    const std::int64_t now_ms = host().clock().steady_ms();
+    unacked_.add(tag, source, answer.place, now_ms);
+    connection_.note_ack_due(now_ms + source.ack_timeout_ms);
   }
   counters_.redeliver += answer.redelivered ? 1 : 0;
   const model::MessagePtr& message = answer.message;
@@ -406,6 +416,7 @@ DeliverySource& Channel::get_source(const std::shared_ptr<model::QueueRecord>& q
   DeliverySource*& source = get_sources_[queue->id];
   if (source == nullptr) {
     source = new DeliverySource{.queue = queue};
+    set_ack_timeout(*source);
   }
   return *source;
 }

@@ -49,8 +49,8 @@ struct ReplyConsumer {
 };
 
 /// One AMQP channel: the checks and answers of its methods. The methods are in exchange_methods.cc,
-/// queue_methods.cc, basic_publish.cc, basic_consume.cc, basic_settle.cc, confirm_methods.cc and
-/// tx_methods.cc. Belongs to its connection's thread.
+/// queue_methods.cc, basic_publish.cc, basic_consume.cc, basic_settle.cc, delivery_timeouts.cc,
+/// confirm_methods.cc and tx_methods.cc. Belongs to its connection's thread.
 ///
 /// An error closes the channel (or the connection) at once: consumers are cancelled, unacked
 /// messages go back, and everything that comes before channel.close-ok is ignored.
@@ -88,6 +88,10 @@ class Channel {
   bool deliver_reply(const ReplyAddress& address, const model::MessagePtr& message);
   /// Writes the acks and nacks of confirm mode that have come together.
   void send_confirms();
+
+  /// Closes the channel if a delivery has waited for its ack for too long.
+  /// @return when to look again (steady clock), or Connection::never_ms
+  std::int64_t check_delivery_timeouts(std::int64_t now_ms);
 
   [[nodiscard]] std::uint16_t number() const { return number_; }
 
@@ -221,6 +225,10 @@ class Channel {
   void drop_outstanding(DeliverySource* source, std::size_t count);
   void end_source(DeliverySource* source);
 
+  // ---- delivery_timeouts.cc
+  void set_ack_timeout(DeliverySource& source);
+  void follow_policies();
+
   // ---- confirm_methods.cc, tx_methods.cc
   void handle_confirm_select(const amqp::ConfirmSelect& method);
   void handle_tx_select(const amqp::TxSelect& method);
@@ -262,6 +270,8 @@ class Channel {
   std::vector<model::Settle> committing_;
 
   Unacked unacked_;
+  std::int64_t shortest_ack_timeout_ms_ = no_ack_timeout_ms;  ///< of all sources so far
+  std::uint64_t ack_timeouts_version_ = 0;  ///< of the policies that the sources' timeouts follow
   std::uint64_t last_delivery_tag_ = 0;
   ChannelPrefetch prefetch_;
   std::uint16_t consumer_prefetch_ = 0;

@@ -195,6 +195,13 @@ class Connection {
     mark_dirty();
   }
 
+  /// A delivery that waits for its ack times out then.
+  void note_ack_due(std::int64_t due_ms) {
+    if (due_ms < next_ack_check_ms_) [[unlikely]] {
+      schedule_ack_check(due_ms);
+    }
+  }
+
   /// A message was published to that owner: it may make the connection wait.
   void note_published_to(model::ShardIndex owner) {
     if (!has_published_to(owner)) [[unlikely]] {
@@ -273,6 +280,8 @@ class Connection {
   void schedule_deadline(std::int64_t after_ms);
   void start_heartbeats();
   void check_heartbeats(std::int64_t now_ms);
+  void schedule_ack_check(std::int64_t due_ms);
+  void check_delivery_timeouts(std::int64_t now_ms);
   [[nodiscard]] std::string_view state_name() const;
 
   const model::ConnectionId id_;
@@ -327,6 +336,7 @@ class Connection {
   std::int64_t deadline_ms_ = never_ms;  ///< of the handshake, or of a close
   std::int64_t next_send_check_ms_ = never_ms;
   std::int64_t next_receive_check_ms_ = never_ms;
+  std::int64_t next_ack_check_ms_ = never_ms;  ///< no later than a delivery times out
   std::int64_t scheduled_ms_ = never_ms;  ///< the entry of this connection in the host's timers
   std::uint64_t received_at_check_ = 0;
   std::uint64_t sent_at_check_ = 0;

@@ -336,7 +336,8 @@ std::int64_t Connection::tick(std::int64_t now_ms) {
     return never_ms;
   }
   check_heartbeats(now_ms);
-  return std::min({deadline_ms_, next_send_check_ms_, next_receive_check_ms_});
+  check_delivery_timeouts(now_ms);
+  return std::min({deadline_ms_, next_send_check_ms_, next_receive_check_ms_, next_ack_check_ms_});
 }
 
 void Connection::check_heartbeats(std::int64_t now_ms) {

@@ -14,6 +14,9 @@ struct ConnectionSettings {
   std::uint32_t frame_max_bytes = 131072;  ///< offered, and the most a client may choose; 0: any
   std::uint16_t channel_max = 2047;        ///< offered, and the most a client may choose
   std::int64_t handshake_timeout_ms = 10000;
+  /// How long a delivery may stay unacknowledged unless its consumer or queue says otherwise; 0:
+  /// for ever.
+  std::int64_t consumer_timeout_ms = 1800000;
   std::uint64_t max_message_size_bytes = 134217728;
   /// Open connections of all clients; nothing: as many as come.
   std::optional<std::int64_t> connection_max;

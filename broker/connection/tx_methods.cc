@@ -100,6 +100,9 @@ void Channel::handle_tx_rollback(const amqp::TxRollback&) {
   const Transaction transaction = std::exchange(*transaction_, Transaction{});
   for (const HeldSettlement& held : transaction.settlements) {
     unacked_.put_back(held.deliveries);
+    for (const UnackedDelivery& delivery : held.deliveries) {
+      connection_.note_ack_due(delivery.due_ms());
+    }
   }
   send(amqp::TxRollbackOk{});
 }

@@ -15,12 +15,13 @@ constexpr std::size_t empty_capacity_max = 1024;
 
 }  // namespace
 
-void Unacked::add(std::uint64_t tag, DeliverySource& source, model::MessagePlace place) {
+void Unacked::add(std::uint64_t tag, DeliverySource& source, model::MessagePlace place,
+                  std::int64_t now_ms) {
   if (entries_.size() == entries_.capacity() &&
       entries_.size() - count_ >= std::max(entries_moved_min, entries_.size() / 2)) {
     close_holes();
   }
-  entries_.push_back({tag, &source, place.position, place.priority});
+  entries_.push_back({tag, &source, place.position, now_ms, place.priority});
   ++count_;
   ++source.outstanding;
 }
@@ -91,6 +92,20 @@ void Unacked::take_all(std::vector<UnackedDelivery>& taken) {
   entries_.clear();
   first_ = 0;
   count_ = 0;
+}
+
+const UnackedDelivery* Unacked::first_due(std::int64_t shortest_timeout_ms) const {
+  const UnackedDelivery* first = nullptr;
+  for (std::size_t index = first_; index < entries_.size(); ++index) {
+    const UnackedDelivery& delivery = entries_[index];
+    if (first != nullptr && delivery.delivered_at_ms + shortest_timeout_ms >= first->due_ms()) {
+      break;  // Neither this one nor a later one can be due before.
+    }
+    if (delivery.source != nullptr && (first == nullptr || delivery.due_ms() < first->due_ms())) {
+      first = &delivery;
+    }
+  }
+  return first;
 }
 
 void Unacked::drop_front_holes() {

@@ -96,6 +96,8 @@ QueueSettings effective_settings(const QueueRecord& queue, const AppliedPolicies
     lower(settings.delivery_limit,
           limit_in(definition, "delivery-limit", std::numeric_limits<std::uint32_t>::max()));
   }
+  settings.consumer_timeout_ms = shorter_consumer_timeout(
+      settings.consumer_timeout_ms, limit_in(definition, "consumer-timeout", duration_max_ms));
   set_name(settings.dead_letter_exchange, definition, "dead-letter-exchange");
   set_name(settings.dead_letter_routing_key, definition, "dead-letter-routing-key");
   set_overflow(settings, queue, definition);

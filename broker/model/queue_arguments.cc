@@ -207,6 +207,11 @@ std::string check_delivery_limit(const Argument& argument) {
   return {};
 }
 
+std::string check_consumer_timeout(const Argument& argument) {
+  argument.settings.consumer_timeout_ms = consumer_timeout_from(argument.value.as_integer());
+  return {};
+}
+
 std::string check_leader_locator(const Argument& argument) {
   return check_word(argument.value, {"client-local", "balanced", "random", "least-leaders"},
                     "invalid_queue_locator_arg");
@@ -226,6 +231,7 @@ constexpr std::array classic_rules{
     NamedRule{"x-single-active-consumer", check_single_active_consumer},
     NamedRule{"x-queue-type", accept},
     NamedRule{"x-queue-master-locator", accept},
+    NamedRule{"x-consumer-timeout", check_consumer_timeout},
 };
 
 constexpr std::array quorum_rules{
@@ -244,6 +250,7 @@ constexpr std::array quorum_rules{
     NamedRule{"x-max-in-memory-length", check_not_negative_and_ignore},
     NamedRule{"x-max-in-memory-bytes", check_not_negative_and_ignore},
     NamedRule{"x-queue-leader-locator", check_leader_locator},
+    NamedRule{"x-consumer-timeout", check_consumer_timeout},
 };
 
 /// What streams alone know.
@@ -332,6 +339,19 @@ std::optional<QueueSettings::Overflow> overflow_from(std::string_view word, Queu
     return type == QueueType::quorum ? Overflow::drop_head : Overflow::reject_publish_dlx;
   }
   return std::nullopt;
+}
+
+std::optional<std::int64_t> consumer_timeout_from(std::optional<std::int64_t> number) {
+  return number && *number >= 0 ? std::optional{std::min(*number, duration_max_ms)} : std::nullopt;
+}
+
+std::optional<std::int64_t> shorter_consumer_timeout(std::optional<std::int64_t> one,
+                                                     std::optional<std::int64_t> other) {
+  if (!one || !other) {
+    return one ? one : other;
+  }
+  // 0 is the longest.
+  return *one == 0 || *other == 0 ? std::max(*one, *other) : std::min(*one, *other);
 }
 
 Checked<QueueSettings> check_queue_arguments(const amqp::FieldTable& arguments,

@@ -21,6 +21,14 @@ inline constexpr std::int64_t duration_max_ms = 315'360'000'000;
 [[nodiscard]] std::optional<QueueSettings::Overflow> overflow_from(std::string_view word,
                                                                    QueueType type);
 
+/// The value of x-consumer-timeout, of queues and consumers alike: milliseconds, 0 for no timeout.
+/// Any value is accepted, as in RabbitMQ; what is no time says nothing.
+[[nodiscard]] std::optional<std::int64_t> consumer_timeout_from(std::optional<std::int64_t> number);
+
+/// The one that counts of a queue's argument and its policy: the shorter.
+[[nodiscard]] std::optional<std::int64_t> shorter_consumer_timeout(
+    std::optional<std::int64_t> one, std::optional<std::int64_t> other);
+
 /// Checks the arguments of queue.declare in RabbitMQ's order and makes settings of them.
 /// @param described  "queue 'q' in vhost '/'", for the texts
 [[nodiscard]] Checked<QueueSettings> check_queue_arguments(const amqp::FieldTable& arguments,

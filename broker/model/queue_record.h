@@ -31,6 +31,8 @@ struct QueueSettings {
   std::uint8_t max_priority = 0;  ///< 0: no priorities
   bool single_active_consumer = false;
   std::optional<std::uint32_t> delivery_limit;  ///< quorum queues
+  /// x-consumer-timeout: how long a delivery may stay unacknowledged; 0: for ever.
+  std::optional<std::int64_t> consumer_timeout_ms;
 
   friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
 };

@@ -335,16 +335,23 @@ TEST(Configuration, AFileThatSpeaksOfTlsAloneKeepsThePlainManagementPortForNow) 
 
 TEST(Configuration, SettingsWithoutEffectAreToldOf) {
   const auto loaded = load_text(
-      "consumer_timeout = 1000\nssl_handshake_timeout = 1000\nmanagement.path_prefix = /x\n"
+      "ssl_handshake_timeout = 1000\nmanagement.path_prefix = /x\n"
       "prometheus.path = /m\ncollect_statistics_interval = 1000\ndefault_queue_type = stream\n");
   ASSERT_TRUE(loaded) << loaded.error().text;
   EXPECT_THAT(loaded->warnings,
-              UnorderedElementsAre(HasSubstr("consumer_timeout has no effect"),
-                                   HasSubstr("ssl_handshake_timeout has no effect"),
+              UnorderedElementsAre(HasSubstr("ssl_handshake_timeout has no effect"),
                                    HasSubstr("management.path_prefix has no effect"),
                                    HasSubstr("prometheus.path has no effect"),
                                    HasSubstr("collect_statistics_interval has no effect"),
                                    HasSubstr("default_queue_type")));
+}
+
+TEST(Configuration, TheConsumerTimeoutMayBeLifted) {
+  EXPECT_EQ(load_text("consumer_timeout = 3600000\n")->consumer_timeout_ms, 3600000U);
+  const auto loaded = load_text("consumer_timeout = undefined\n");
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_EQ(loaded->consumer_timeout_ms, 0U);
+  EXPECT_THAT(print_configuration(*loaded), HasSubstr("consumer_timeout = undefined"));
 }
 
 TEST(Configuration, OnlyMechanismsThatExistAreOffered) {

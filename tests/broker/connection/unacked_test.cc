@@ -24,7 +24,7 @@ class UnackedTest : public ::testing::Test {
  protected:
   void add(std::initializer_list<std::uint64_t> tags) {
     for (const std::uint64_t tag : tags) {
-      unacked_.add(tag, source_, {0, tag});
+      unacked_.add(tag, source_, {0, tag}, 0);
     }
   }
 
@@ -61,6 +61,34 @@ TEST_F(UnackedTest, ARollbackPutsTagsBackInTheirPlaces) {
   std::vector<UnackedDelivery> all;
   unacked_.take_all(all);
   EXPECT_EQ(tags_of(all), (Tags{1, 2, 3, 4}));
+}
+
+TEST_F(UnackedTest, TheOldestDeliveryIsDueFirst) {
+  source_.ack_timeout_ms = 100;
+  EXPECT_EQ(unacked_.first_due(100), nullptr);
+  unacked_.add(1, source_, {0, 1}, 1000);
+  unacked_.add(2, source_, {0, 2}, 1010);
+  unacked_.add(3, source_, {0, 3}, 1020);
+  EXPECT_EQ(unacked_.first_due(100)->tag, 1U);
+  EXPECT_EQ(unacked_.first_due(100)->due_ms(), 1100);
+  UnackedDelivery taken;
+  ASSERT_TRUE(unacked_.take(1, taken));
+  EXPECT_EQ(unacked_.first_due(100)->tag, 2U);
+  unacked_.put_back({taken});
+  EXPECT_EQ(unacked_.first_due(100)->due_ms(), 1100) << "its time goes on in a transaction";
+}
+
+TEST_F(UnackedTest, AYoungerDeliveryOfAShorterTimeoutIsDueFirst) {
+  DeliverySource patient{.ack_timeout_ms = no_ack_timeout_ms};
+  source_.ack_timeout_ms = 50;
+  unacked_.add(1, patient, {0, 1}, 1000);
+  unacked_.add(2, patient, {0, 2}, 2000);
+  unacked_.add(3, source_, {0, 3}, 3000);
+  unacked_.add(4, source_, {0, 4}, 3001);
+  EXPECT_EQ(unacked_.first_due(50)->tag, 3U);
+  UnackedDelivery taken;
+  ASSERT_TRUE(unacked_.take(3, taken));
+  EXPECT_EQ(unacked_.first_due(50)->tag, 4U) << "behind a hole";
 }
 
 TEST_F(UnackedTest, BehavesLikeAMapUnderRandomUse) {

@@ -224,6 +224,24 @@ TEST(EffectiveSettings, QuorumQueuesHaveADeliveryLimitByPolicy) {
   EXPECT_EQ(effective_settings(queue(QueueType::quorum), {policy, nullptr}).delivery_limit, 3U);
 }
 
+TEST(EffectiveSettings, TheShorterConsumerTimeoutCounts) {
+  const auto timeout = [](std::optional<std::int64_t> argument,
+                          std::optional<std::int64_t> by_policy) {
+    QueueRecord record = queue();
+    record.settings.consumer_timeout_ms = argument;
+    const auto policy =
+        by_policy ? make({{"consumer-timeout", *by_policy}}) : make({{"max-length", one}});
+    return effective_settings(record, {policy, nullptr}).consumer_timeout_ms;
+  };
+  EXPECT_EQ(timeout(5000, 7000), 5000);
+  EXPECT_EQ(timeout(7000, 5000), 5000);
+  EXPECT_EQ(timeout(7000, std::nullopt), 7000);
+  EXPECT_EQ(timeout(std::nullopt, 7000), 7000);
+  EXPECT_EQ(timeout(std::nullopt, std::nullopt), std::nullopt);
+  EXPECT_EQ(timeout(7000, 0), 7000) << "0 is no timeout";
+  EXPECT_EQ(timeout(0, 0), 0);
+}
+
 TEST(EffectiveSettings, EndlessTimesAreCutToWhatCanBeCounted) {
   const auto policy = make({{"message-ttl", std::numeric_limits<std::int64_t>::max()}});
   EXPECT_LT(effective_settings(queue(), {policy, nullptr}).message_ttl_ms,

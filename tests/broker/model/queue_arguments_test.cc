@@ -159,6 +159,20 @@ TEST(QueueArgumentsTest, AcceptsAnyDeliveryLimit) {
   EXPECT_FALSE(settings_of(quorum({{"x-delivery-limit", "many"}})).delivery_limit);
 }
 
+TEST(QueueArgumentsTest, AcceptsAnyConsumerTimeout) {
+  for (const FieldTable& others : {FieldTable{}, quorum()}) {
+    const auto timeout = [&](const FieldValue& value) {
+      FieldTable arguments = others;
+      arguments.set("x-consumer-timeout", value);
+      return settings_of(arguments).consumer_timeout_ms;
+    };
+    EXPECT_EQ(timeout(number(5000)), 5000);
+    EXPECT_EQ(timeout(number(0)), 0);
+    EXPECT_EQ(timeout(number(-1)), std::nullopt);
+    EXPECT_EQ(timeout("5000"), std::nullopt);
+  }
+}
+
 TEST(QueueArgumentsTest, RefusesTheArgumentsOfOtherTypes) {
   EXPECT_EQ(check({{"x-delivery-limit", std::int32_t{3}}}),
             "invalid arg 'x-delivery-limit' for queue 'q' in vhost '/' of queue type "
