@@ -34,6 +34,13 @@ inline constexpr std::size_t pending_bytes_relieved = std::size_t{8} << 20U;
 /// A batch of this size is not kept waiting for company.
 inline constexpr std::size_t pending_bytes_sealed_at_once = std::size_t{1} << 20U;
 
+/// Of one queue with the dead-letter strategy at-least-once: so many dead letters are tried at
+/// once, the rest waits behind them; after so long they are tried again.
+inline constexpr std::uint32_t dead_letters_in_flight_max = 256;
+inline constexpr std::int64_t dead_letter_retry_ms = 1000;
+/// Dead letters that such a queue keeps in memory; past it nothing more expires.
+inline constexpr std::size_t kept_letters_bytes_max = std::size_t{32} << 20U;
+
 /// Larger bodies that go to several durable queues of a shard are stored once.
 inline constexpr std::size_t shared_body_bytes_min = 4096;
 

@@ -55,6 +55,15 @@ void set_overflow(QueueSettings& settings, const QueueRecord& queue,
   }
 }
 
+void set_dead_letter_strategy(QueueSettings& settings, const QueueRecord& queue,
+                              const amqp::FieldTable& definition) {
+  const amqp::FieldValue* value = definition.find("dead-letter-strategy");
+  const std::string* word = value == nullptr ? nullptr : value->as_string();
+  if (word != nullptr && queue.arguments.find("x-dead-letter-strategy") == nullptr) {
+    settings.dead_letters_at_least_once = *word == "at-least-once";
+  }
+}
+
 }  // namespace
 
 bool is_limit_key(std::string_view key) {
@@ -100,6 +109,7 @@ QueueSettings effective_settings(const QueueRecord& queue, const AppliedPolicies
       settings.consumer_timeout_ms, limit_in(definition, "consumer-timeout", duration_max_ms));
   set_name(settings.dead_letter_exchange, definition, "dead-letter-exchange");
   set_name(settings.dead_letter_routing_key, definition, "dead-letter-routing-key");
+  set_dead_letter_strategy(settings, queue, definition);
   set_overflow(settings, queue, definition);
   return settings;
 }

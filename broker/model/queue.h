@@ -235,6 +235,8 @@ class Queue {
   void drop_over_limit();
   [[nodiscard]] bool refuses(const Message& message);
   void drop_front(SubQueue& from, DeadLetterReason reason);
+  void letter_kept(const Message& message);
+  [[nodiscard]] bool may_keep_another_letter() const;
   void drop_unacked(SubQueue& sub_queue, Position position, DeadLetterReason reason);
   [[nodiscard]] bool has_length_limit() const;
   [[nodiscard]] bool drops_its_head() const;
@@ -254,6 +256,9 @@ class Queue {
   std::int64_t last_used_ms_ = 0;        // steady; for x-expires
   std::int64_t timer_at_ms_ = 0;         // 0: none is set
   std::uint32_t tokens_held_ = 0;        // by all consumers together
+  std::uint64_t kept_letters_ = 0;       // messages of ConsumerId::dead_lettering
+  std::size_t kept_letters_bytes_ = 0;   // their memory
+  std::uint64_t kept_body_bytes_ = 0;    // their bodies
   std::uint32_t pending_rows_ = 0;       // rows in pending or in-flight batches name this queue
   FirstUse first_use_ = FirstUse::none;  // by a consumer or a get
   bool has_expiring_messages_ = false;   // some message had an expiration of its own

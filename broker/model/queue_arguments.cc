@@ -122,7 +122,12 @@ std::string check_word(const amqp::FieldValue& value, std::initializer_list<std:
 }
 
 std::string check_dead_letter_strategy(const Argument& argument) {
-  return check_word(argument.value, {"at-most-once", "at-least-once"}, "invalid_dlx_strategy");
+  std::string why =
+      check_word(argument.value, {"at-most-once", "at-least-once"}, "invalid_dlx_strategy");
+  if (why.empty()) {
+    argument.settings.dead_letters_at_least_once = *argument.value.as_string() == "at-least-once";
+  }
+  return why;
 }
 
 std::string check_max_length(const Argument& argument) {

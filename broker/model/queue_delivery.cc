@@ -120,6 +120,9 @@ SubQueue* Queue::next_sub_queue() {
       if (!expires || host_.clock().wall_ms() <= *expires) {
         return sub_queue.get();
       }
+      if (!may_keep_another_letter()) {
+        return nullptr;  // dead_lettered() comes back here
+      }
       drop_front(*sub_queue, DeadLetterReason::expired);
     }
     if (sub_queue->front_is_on_disk()) {
@@ -354,7 +357,7 @@ void Queue::get(GetMessage&& get) {
 void Queue::answer_gets() {
   while (!waiting_gets_.empty() && (ended_ || !is_first_use_uncommitted())) {
     SubQueue* from = ended_ ? nullptr : next_sub_queue();
-    if (from == nullptr && !ended_ && ready_count() > 0) {
+    if (from == nullptr && !ended_ && ready_count() > 0 && may_keep_another_letter()) {
       return;  // on disk: rows_read() comes back here
     }
     const GetMessage get = std::move(waiting_gets_.front());

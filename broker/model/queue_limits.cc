@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "broker/base/assert.h"
+#include "broker/base/limits.h"
 #include "broker/model/queue.h"
 
 // What leaves a queue without being consumed, and the settings that say so: expired messages,
@@ -43,7 +44,7 @@ void Queue::drop_expired() {
   for (const auto& sub_queue : sub_queues_) {
     while (const ReadyMessage* front = sub_queue->front()) {
       const auto expires = expires_at_ms(*front->message);
-      if (!expires || host_.clock().wall_ms() < *expires) {
+      if (!expires || host_.clock().wall_ms() < *expires || !may_keep_another_letter()) {
         break;
       }
       drop_front(*sub_queue, DeadLetterReason::expired);
@@ -72,8 +73,11 @@ bool Queue::refuses(const Message& message) {
     return false;
   }
   const bool goes_straight_to_a_consumer = ready_count() == 0 && next_consumer() != nullptr;
-  return !goes_straight_to_a_consumer &&
-         is_over_limit(ready_count() + 1, ready_bytes() + message.body().size());
+  // Dead letters that can't leave count as well, or the queue would grow without a limit.
+  const bool counts_letters = settings_->keeps_dead_letters();
+  const std::uint64_t count = ready_count() + (counts_letters ? kept_letters_ : 0);
+  const std::uint64_t bytes = ready_bytes() + (counts_letters ? kept_body_bytes_ : 0);
+  return !goes_straight_to_a_consumer && is_over_limit(count + 1, bytes + message.body().size());
 }
 
 bool Queue::must_drop() const {
@@ -100,6 +104,7 @@ void Queue::drop_front(SubQueue& from, DeadLetterReason reason) {
   progress_changed();
   const MessagePlace place{from.priority(), dropped.position};
   if (host_.dead_letter(*this, place, dropped.message, reason)) {
+    letter_kept(*dropped.message);
     from.mark_unacked(dropped, ConsumerId::dead_lettering);
   } else {
     from.settle(dropped.position, *dropped.message);
@@ -109,22 +114,43 @@ void Queue::drop_front(SubQueue& from, DeadLetterReason reason) {
 void Queue::drop_unacked(SubQueue& sub_queue, Position position, DeadLetterReason reason) {
   const MessagePtr& message = sub_queue.find_unacked(position)->message;
   if (host_.dead_letter(*this, MessagePlace{sub_queue.priority(), position}, message, reason)) {
+    letter_kept(*message);
     sub_queue.reassign_unacked(position, ConsumerId::dead_lettering);
   } else {
     sub_queue.settle_unacked(position);
   }
 }
 
+void Queue::letter_kept(const Message& message) {
+  ++kept_letters_;
+  kept_letters_bytes_ += message.memory_bytes();
+  kept_body_bytes_ += message.body().size();
+}
+
+bool Queue::may_keep_another_letter() const {
+  return !settings_->keeps_dead_letters() || kept_letters_bytes_ < limits::kept_letters_bytes_max;
+}
+
 void Queue::dead_lettered(std::span<const MessagePlace> places) {
   if (ended_) {
     return;
   }
+  const bool could_keep_another = may_keep_another_letter();
   for (const MessagePlace place : places) {
     SubQueue* sub_queue = find_sub_queue(place.priority);
     LEPUS_ASSERT(sub_queue != nullptr, "sub-queues stay");
+    const Message& message = *sub_queue->find_unacked(place.position)->message;
+    --kept_letters_;
+    kept_letters_bytes_ -= message.memory_bytes();
+    kept_body_bytes_ -= message.body().size();
     sub_queue->settle_unacked(place.position);
   }
   progress_changed();
+  if (!could_keep_another && may_keep_another_letter()) {
+    drop_expired();
+    deliver_ready();
+    answer_gets();
+  }
 }
 
 void Queue::schedule_timer() {
@@ -136,7 +162,7 @@ void Queue::schedule_timer() {
   if (had_read_fault_) {
     at_ms = std::min(at_ms, host_.clock().steady_ms() + read_retry_ms);
   }
-  if (may_expire()) {
+  if (may_expire() && may_keep_another_letter()) {
     for (const auto& sub_queue : sub_queues_) {
       const ReadyMessage* front = sub_queue->front();
       if (sub_queue->needs_reading() && !had_read_fault_) {

@@ -21,6 +21,8 @@ struct QueueSettings {
   std::optional<std::int64_t> message_ttl_ms;  ///< x-message-ttl
   std::optional<std::string> dead_letter_exchange;
   std::optional<std::string> dead_letter_routing_key;
+  /// x-dead-letter-strategy at-least-once: see keeps_dead_letters().
+  bool dead_letters_at_least_once = false;
   std::optional<std::uint64_t> max_length;
   std::optional<std::uint64_t> max_length_bytes;
   enum class Overflow {
@@ -35,6 +37,14 @@ struct QueueSettings {
   std::optional<std::int64_t> consumer_timeout_ms;
 
   friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
+
+  /// A dead message stays in the queue until all its targets have it. As in RabbitMQ that is for
+  /// quorum queues that refuse publishes rather than drop their head; else the strategy is
+  /// at-most-once.
+  [[nodiscard]] bool keeps_dead_letters() const {
+    return dead_letters_at_least_once && type == QueueType::quorum &&
+           overflow == Overflow::reject_publish && dead_letter_exchange.has_value();
+  }
 };
 
 /// What the topology knows of a queue. Shared by all shards, immutable but for `deleted`; the

@@ -32,9 +32,15 @@ Shard::Shard(const ShardEnvironment& environment)
       sequencer_(environment.index == sequencer_shard
                      ? std::make_unique<GroupSequencer>(environment_.index, *environment_.mailboxes)
                      : nullptr),
-      queues_(std::make_unique<ShardQueues>(environment_, *answers_, [this](SubmitGroup&& group) {
-        sequence_group(std::move(group));
-      })) {}
+      queues_(std::make_unique<ShardQueues>(
+          environment_, *answers_,
+          ShardQueues::ToOthers{
+              .sequence_group = [this](SubmitGroup&& group) { sequence_group(std::move(group)); },
+              .publish =
+                  [this](ShardIndex owner, Publish&& letter) {
+                    publish_windows_->sent(owner, *letter.message);
+                    environment_.mailboxes->send(owner, std::move(letter));
+                  }})) {}
 
 Shard::~Shard() = default;
 
@@ -144,9 +150,12 @@ void Shard::handle(Publish&& publish) {
     publish_windows_->received(publish.from, *publish.message);
   }
   Queue* queue = queues_->find(publish.queue);
-  const PublishAnswer answer = queue == nullptr
-                                   ? PublishAnswer::taken
-                                   : queue->publish(std::move(publish.message), publish.publisher);
+  // A publisher's message is unroutable then; a dead letter that is kept must find another way.
+  const PublishAnswer no_queue = is_dead_letter_sender(publish.publisher.channel.connection)
+                                     ? PublishAnswer::refused
+                                     : PublishAnswer::taken;
+  const PublishAnswer answer =
+      queue == nullptr ? no_queue : queue->publish(std::move(publish.message), publish.publisher);
   if (answer != PublishAnswer::later) {
     answers_->confirm(publish.publisher, answer == PublishAnswer::refused);
   }
@@ -271,6 +280,14 @@ void Shard::handle(OwnerCongested&& notice) {
 
 void Shard::handle(PublishesTaken&& taken) {
   publish_windows_->taken(taken);
+}
+
+void Shard::handle(Confirmed&& confirmed) {
+  if (is_dead_letter_sender(confirmed.channel.connection)) [[unlikely]] {
+    queues_->letters_confirmed(confirmed);
+    return;
+  }
+  answers_->hand_over(std::move(confirmed));
 }
 
 template <typename Answer>

@@ -124,6 +124,7 @@ class Shard {
   void handle(ChangeChannelLimit&& change);
   void handle(ConnectionGone&& gone);
   void handle(OwnerCongested&& notice);
+  void handle(Confirmed&& confirmed);
   void handle(PublishesTaken&& taken);
   template <typename Answer>
   void handle(Answer&& answer);

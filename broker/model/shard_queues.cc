@@ -2,18 +2,16 @@
 
 #include <algorithm>
 
-#include "amqp/basic_properties.h"
 #include "broker/base/assert.h"
 #include "broker/base/limits.h"
-#include "broker/model/dead_letter.h"
 
 namespace lepus::model {
 
 ShardQueues::ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers,
-                         std::function<void(SubmitGroup&&)> sequence_group)
+                         ToOthers to_others)
     : environment_(environment),
       answers_(answers),
-      sequence_group_(std::move(sequence_group)),
+      to_others_(std::move(to_others)),
       memory_{.limit_bytes = limits::queues_bytes_max / environment.shard_count,
               .unacked_limit_bytes = limits::unacked_bytes_max / environment.shard_count,
               .progress = environment.progress},
@@ -141,16 +139,6 @@ void ShardQueues::connection_gone(ConnectionId connection) {
 
 // ---- deferred work
 
-bool ShardQueues::dead_letter(Queue& queue, std::optional<MessagePlace> place, MessagePtr message,
-                              DeadLetterReason reason) {
-  if (!queue.settings().dead_letter_exchange) {
-    return false;
-  }
-  letters_.push_back(
-      {queue.shared_record(), queue.shared_settings(), place, std::move(message), reason});
-  return true;
-}
-
 void ShardQueues::queue_ended(Queue& queue) {
   ending_.push_back(queue.record().id);
 }
@@ -160,82 +148,30 @@ void ShardQueues::run_deferred() {
     return;
   }
   ++calls_;  // What comes from here is nested as well.
+  try_kept_letters();
   while (!letters_.empty() || !ending_.empty()) [[unlikely]] {
-    for (const DeferredLetter& letter : std::exchange(letters_, {})) {
-      publish_dead_letter(letter);
+    for (DeferredLetter& letter : std::exchange(letters_, {})) {
+      if (letter.place && letter.settings->keeps_dead_letters()) {
+        outbox_.add({.from = std::move(letter.from),
+                     .place = *letter.place,
+                     .message = std::move(letter.message),
+                     .reason = letter.reason,
+                     .died_at_ms = clock().wall_ms()});
+      } else {
+        publish_dead_letter(letter);
+      }
     }
     for (const QueueId id : std::exchange(ending_, {})) {
       if (auto found = queues_.find(id); found != queues_.end()) {
         remove(found->second->record());
       }
     }
+    try_kept_letters();
   }
   if (!letters_group_.parts.empty()) [[unlikely]] {
-    sequence_group_(std::exchange(letters_group_, {}));
+    to_others_.sequence_group(std::exchange(letters_group_, {}));
   }
   --calls_;
-}
-
-Route ShardQueues::dead_letter_route(std::string_view vhost, const Message& letter) const {
-  const amqp::BasicProperties properties =
-      amqp::decode_properties(letter.properties()).value_or(amqp::BasicProperties{});
-  const std::string_view headers =
-      properties.headers ? properties.headers->bytes : std::string_view{};
-  Route route =
-      environment_.topology->route(vhost, letter.exchange(), letter.routing_key(), &properties);
-  std::erase_if(route.queues, [headers](const auto& target) {
-    return is_dead_letter_cycle(headers, target->name);
-  });
-  return route;
-}
-
-void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
-  const MessagePtr letter =
-      make_dead_letter(*deferred.message, deferred.from->name, *deferred.settings, deferred.reason,
-                       clock().wall_ms());
-  const Route route =
-      letter == nullptr ? Route{} : dead_letter_route(deferred.from->vhost, *letter);
-  if (needs_group(deferred, route)) {
-    group_dead_letter(deferred, letter, route);
-    return;
-  }
-  // All in this turn, so in one unit.
-  Queue* source = deferred.place ? find(deferred.from) : nullptr;
-  if (source != nullptr) {
-    source->dead_lettered({&*deferred.place, 1});
-  }
-  for (const auto& target : route.queues) {
-    if (Queue* queue = find(target)) {
-      queue->publish(letter, {});
-    }
-  }
-}
-
-bool ShardQueues::needs_group(const DeferredLetter& letter, const Route& route) const {
-  const bool is_behind_another = letter.place && grouped_letters_ > 0;
-  return is_behind_another || std::ranges::any_of(route.queues, [this](const auto& target) {
-           return target->owner != environment_.index;
-         });
-}
-
-void ShardQueues::group_dead_letter(const DeferredLetter& deferred, const MessagePtr& letter,
-                                    const Route& route) {
-  for (const auto& target : route.queues) {
-    letters_group_.parts[target->owner].changes.emplace_back(
-        Publish{target->id, letter, {}, environment_.index});
-  }
-  if (deferred.place) {
-    grouped_letters_ += 1;
-    letters_group_.parts[environment_.index].changes.emplace_back(
-        Settle{deferred.from->id, ConsumerId::dead_lettering, Settlement::ack, {*deferred.place}});
-  }
-}
-
-void ShardQueues::dead_lettered(const Settle& settle) {
-  grouped_letters_ -= settle.places.size();
-  if (Queue* queue = find(settle.queue)) {
-    queue->dead_lettered(settle.places);
-  }
 }
 
 // ---- memory

@@ -11,7 +11,9 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "broker/base/limits.h"
 #include "broker/model/channel_answers.h"
+#include "broker/model/dead_letter_outbox.h"
 #include "broker/model/pending_batches.h"
 #include "broker/model/queue.h"
 #include "broker/model/shard.h"
@@ -23,9 +25,13 @@ namespace lepus::model {
 /// deletion).
 class ShardQueues final : public QueueHost {
  public:
-  /// @param sequence_group  for groups of dead letters; see Shard::sequence_group
-  ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers,
-              std::function<void(SubmitGroup&&)> sequence_group);
+  /// What dead letters to queues of other shards need.
+  struct ToOthers {
+    std::function<void(SubmitGroup&&)> sequence_group;  ///< see Shard::sequence_group
+    std::function<void(ShardIndex, Publish&&)> publish;
+  };
+
+  ShardQueues(const ShardEnvironment& environment, ChannelAnswers& answers, ToOthers to_others);
   ~ShardQueues() override;
 
   void load(const storage::Recovered& recovered);
@@ -86,6 +92,10 @@ class ShardQueues final : public QueueHost {
   /// The settlement of dead letters that went to other shards.
   void dead_lettered(const Settle& settle);
 
+  /// Targets of other shards have answered for letters that are kept here (see
+  /// DeadLetterOutbox).
+  void letters_confirmed(const Confirmed& confirmed);
+
   [[nodiscard]] const auto& all() const { return queues_; }
 
   // ---- QueueHost ----
@@ -122,6 +132,11 @@ class ShardQueues final : public QueueHost {
 
   Queue& make(std::shared_ptr<QueueRecord> record);
   void publish_dead_letter(const DeferredLetter& letter);
+  void try_kept_letters();
+  void try_kept_letter(DeadLetterOutbox::Serial serial);
+  void publish_kept_letter(DeadLetterOutbox::Serial serial,
+                           const std::shared_ptr<const QueueSettings>& settings);
+  void forget_kept_letter(DeadLetterOutbox::Serial serial, bool is_settled);
   [[nodiscard]] Route dead_letter_route(std::string_view vhost, const Message& letter) const;
   [[nodiscard]] bool needs_group(const DeferredLetter& letter, const Route& route) const;
   void group_dead_letter(const DeferredLetter& deferred, const MessagePtr& letter,
@@ -133,7 +148,7 @@ class ShardQueues final : public QueueHost {
 
   const ShardEnvironment& environment_;
   ChannelAnswers& answers_;
-  std::function<void(SubmitGroup&&)> sequence_group_;
+  ToOthers to_others_;
   QueueMemory memory_;
   std::vector<QueueId> waiting_for_acks_;
   std::int64_t page_out_at_ms_ = 0;  // not again before
@@ -145,6 +160,7 @@ class ShardQueues final : public QueueHost {
   std::vector<DeferredLetter> letters_;
   SubmitGroup letters_group_;          // letters to queues of other shards
   std::uint64_t grouped_letters_ = 0;  // whose settlement has not come back yet
+  DeadLetterOutbox outbox_{limits::dead_letters_in_flight_max, limits::dead_letter_retry_ms};
   std::vector<QueueId> ending_;
   std::uint64_t policies_version_ = 0;  // the topology's that the queues follow
   std::uint32_t calls_ = 0;             // under way

@@ -242,6 +242,25 @@ TEST(EffectiveSettings, TheShorterConsumerTimeoutCounts) {
   EXPECT_EQ(timeout(0, 0), 0);
 }
 
+TEST(EffectiveSettings, DeadLettersAreKeptByQuorumQueuesThatRefusePublishes) {
+  const auto keeps = [](QueueType type, const char* overflow, const char* strategy,
+                        FieldTable arguments = {}) {
+    QueueRecord record = queue(type);
+    record.arguments = std::move(arguments);
+    const auto policy = make({{"dead-letter-exchange", "x"},
+                              {"overflow", overflow},
+                              {"dead-letter-strategy", strategy}});
+    return effective_settings(record, {policy, nullptr}).keeps_dead_letters();
+  };
+  EXPECT_TRUE(keeps(QueueType::quorum, "reject-publish", "at-least-once"));
+  EXPECT_FALSE(keeps(QueueType::quorum, "drop-head", "at-least-once"));
+  EXPECT_FALSE(keeps(QueueType::quorum, "reject-publish", "at-most-once"));
+  EXPECT_FALSE(keeps(QueueType::classic, "reject-publish", "at-least-once"));
+  EXPECT_FALSE(keeps(QueueType::quorum, "reject-publish", "at-least-once",
+                     {{"x-dead-letter-strategy", "at-most-once"}}))
+      << "the argument counts";
+}
+
 TEST(EffectiveSettings, EndlessTimesAreCutToWhatCanBeCounted) {
   const auto policy = make({{"message-ttl", std::numeric_limits<std::int64_t>::max()}});
   EXPECT_LT(effective_settings(queue(), {policy, nullptr}).message_ttl_ms,

@@ -159,6 +159,18 @@ TEST(QueueArgumentsTest, AcceptsAnyDeliveryLimit) {
   EXPECT_FALSE(settings_of(quorum({{"x-delivery-limit", "many"}})).delivery_limit);
 }
 
+TEST(QueueArgumentsTest, KeepsDeadLettersOnlyWithAllThatItTakes) {
+  FieldTable arguments = quorum({{"x-dead-letter-exchange", ""},
+                                 {"x-dead-letter-strategy", "at-least-once"},
+                                 {"x-overflow", "reject-publish"}});
+  EXPECT_TRUE(settings_of(arguments).keeps_dead_letters());
+  arguments.set("x-overflow", "drop-head");
+  EXPECT_FALSE(settings_of(arguments).keeps_dead_letters());
+  arguments.set("x-overflow", "reject-publish");
+  arguments.erase("x-dead-letter-exchange");
+  EXPECT_FALSE(settings_of(arguments).keeps_dead_letters());
+}
+
 TEST(QueueArgumentsTest, AcceptsAnyConsumerTimeout) {
   for (const FieldTable& others : {FieldTable{}, quorum()}) {
     const auto timeout = [&](const FieldValue& value) {
