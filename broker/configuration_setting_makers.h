@@ -145,7 +145,7 @@ Setting choice_setting(std::string key, Access access,
     std::vector<std::string> lines;
     for (const auto& [word, value] : choices) {
       if (value == access(from)) {
-        lines.push_back(key + " = " + word);
+        lines.push_back(fmt::format("{} = {}", key, word));
         break;
       }
     }

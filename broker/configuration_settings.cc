@@ -64,6 +64,7 @@ Problem set_mechanism(Configuration& into, std::string_view, std::string_view va
 
 std::vector<std::string> print_mechanisms(const Configuration& from) {
   std::vector<std::string> lines;
+  lines.reserve(from.auth_mechanisms.size());
   for (const auto& mechanism : from.auth_mechanisms) {
     lines.push_back(fmt::format("auth_mechanisms.{} = {}", lines.size() + 1, mechanism));
   }
