@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/base/assert.h"
+#include "storage/progress_pages.h"
 
 namespace lepus::storage {
 
@@ -103,22 +104,6 @@ std::shared_ptr<const DeadQueue> with_floors(const DeadQueue* known,
     place->floor = std::max(place->floor, raised.floor);
   }
   return dead;
-}
-
-void replace_pages(std::vector<DeadPage>& pages, const std::vector<DeadPage>& changed) {
-  for (const DeadPage& page : changed) {
-    const auto place = std::ranges::lower_bound(pages, page.begin, {}, &DeadPage::begin);
-    const bool is_there = place != pages.end() && place->begin == page.begin;
-    if (page.settled == nullptr) {
-      if (is_there) {
-        pages.erase(place);
-      }
-    } else if (is_there) {
-      *place = page;
-    } else {
-      pages.insert(place, page);
-    }
-  }
 }
 
 /// All pages of a sub-queue after some changes of its queue.

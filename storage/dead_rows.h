@@ -18,6 +18,8 @@ namespace lepus::storage {
 struct DeadPage {
   Position begin = 0;
   std::shared_ptr<const std::vector<PositionRange>> settled;  ///< null in a change: none any more
+
+  [[nodiscard]] bool empty() const { return settled == nullptr; }
 };
 
 /// What of one sub-queue is dead.

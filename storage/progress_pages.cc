@@ -89,22 +89,6 @@ void take_pages_in(SubQueueProgress& sub_queue) {
 
 }  // namespace
 
-void replace_pages(std::vector<ProgressPage>& pages, std::vector<ProgressPage> changed) {
-  for (ProgressPage& page : changed) {
-    const auto place = std::ranges::lower_bound(pages, page.begin, {}, &ProgressPage::begin);
-    const bool is_there = place != pages.end() && place->begin == page.begin;
-    if (page.empty()) {
-      if (is_there) {
-        pages.erase(place);
-      }
-    } else if (is_there) {
-      *place = std::move(page);
-    } else {
-      pages.insert(place, std::move(page));
-    }
-  }
-}
-
 std::optional<std::string> page_fault(const QueueProgress& progress) {
   for (const SubQueueProgress& sub_queue : progress.sub_queues) {
     if (auto fault = page_fault(sub_queue)) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/types.h"
@@ -11,7 +13,22 @@ namespace lepus::storage {
 
 /// Puts the changed pages in the place of those that were there; empty ones go. Both are by their
 /// first positions.
-void replace_pages(std::vector<ProgressPage>& pages, std::vector<ProgressPage> changed);
+template <typename Page>
+void replace_pages(std::vector<Page>& pages, std::vector<Page> changed) {
+  for (Page& page : changed) {
+    const auto place = std::ranges::lower_bound(pages, page.begin, {}, &Page::begin);
+    const bool is_there = place != pages.end() && place->begin == page.begin;
+    if (page.empty()) {
+      if (is_there) {
+        pages.erase(place);
+      }
+    } else if (is_there) {
+      *place = std::move(page);
+    } else {
+      pages.insert(place, std::move(page));
+    }
+  }
+}
 
 /// What is wrong with the pages that were found of a recovered record: they are not as many as it
 /// counts, or they overlap.
