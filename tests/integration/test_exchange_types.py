@@ -1,23 +1,11 @@
 """The exchange types that RabbitMQ has as plugins, with pika and by the management API."""
 
 import pika
-import pytest
 
 from support.management import Management
 
 KEYS = [f"customer.{number}" for number in range(400)]
 TYPES = ("x-consistent-hash", "x-modulus-hash", "x-random", "x-local-random")
-
-
-@pytest.fixture(params=["kill", "terminate"])
-def restart(request):
-    """Ends a broker in both ways and starts it again."""
-
-    def restart_broker(broker):
-        getattr(broker, request.param)()
-        broker.start()
-
-    return restart_broker
 
 
 def places(broker, exchange, queues, properties=lambda key: None):

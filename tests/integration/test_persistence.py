@@ -230,17 +230,6 @@ def test_acks_before_a_confirmed_publish_survive_kills(private_broker):
     connection.close()
 
 
-@pytest.fixture(params=["kill", "terminate"])
-def restart(request):
-    """Ends a broker in both ways and starts it again."""
-
-    def restart_broker(broker):
-        getattr(broker, request.param)()
-        broker.start()
-
-    return restart_broker
-
-
 def test_durable_things_survive_and_others_do_not(private_broker, restart):
     broker = private_broker()
     connection = pika.BlockingConnection(broker.parameters())

@@ -1,12 +1,11 @@
 #include <algorithm>
-#include <memory>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "broker/model/queue.h"
-#include "tests/support/amqp_test_client.h"
+#include "tests/broker/connection/restart_fixture.h"
 
 // The dead-letter strategy at-least-once: a dead message stays in its queue until its targets have
 // it. With the targets on the queue's shard, and on another.
@@ -15,29 +14,11 @@ namespace lepus::connection {
 namespace {
 
 using amqp::FieldTable;
-using testing::BrokerInTest;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::TestClient;
 
-class KeptLettersTest : public ::testing::TestWithParam<std::uint32_t> {
+class KeptLettersTest : public RestartFixture {
  protected:
-  KeptLettersTest() { boot(); }
-
-  void boot() {
-    broker_ = std::make_unique<BrokerInTest>(GetParam(), backend_, now_ms_);
-    client_ = std::make_unique<TestClient>(*broker_);
-    client_->open();
-  }
-
-  void restart() {
-    now_ms_ = broker_->clock.now_ms;
-    client_.reset();
-    broker_.reset();
-    backend_->reopen();
-    boot();
-  }
-
   /// On the first shard.
   std::string declare_source(const FieldTable& more = {}) {
     FieldTable arguments{{"x-queue-type", "quorum"},
@@ -100,11 +81,6 @@ class KeptLettersTest : public ::testing::TestWithParam<std::uint32_t> {
     const auto record = broker_->topology().find_queue("/", queue);
     return broker_->shard(record->owner).find_queue(record->id)->unacked_count();
   }
-
-  std::shared_ptr<storage::MemoryBackend> backend_ = std::make_shared<storage::MemoryBackend>();
-  std::int64_t now_ms_ = 1000;
-  std::unique_ptr<BrokerInTest> broker_;
-  std::unique_ptr<TestClient> client_;
 };
 
 TEST_P(KeptLettersTest, ALetterWithAWayGoesAtOnce) {

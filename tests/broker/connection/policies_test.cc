@@ -1,9 +1,8 @@
-#include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "tests/support/amqp_test_client.h"
+#include "tests/broker/connection/restart_fixture.h"
 
 // Policies reach queues wherever they live: on the shard of the client or on another, with messages
 // or without, used already or never.
@@ -12,27 +11,9 @@ namespace lepus::connection {
 namespace {
 
 using amqp::FieldTable;
-using testing::BrokerInTest;
-using testing::TestClient;
 
-class PoliciesTest : public ::testing::TestWithParam<std::uint32_t> {
+class PoliciesTest : public RestartFixture {
  protected:
-  PoliciesTest() { boot(); }
-
-  void boot() {
-    broker_ = std::make_unique<BrokerInTest>(GetParam(), backend_, now_ms_);
-    client_ = std::make_unique<TestClient>(*broker_);
-    client_->open();
-  }
-
-  void restart() {
-    now_ms_ = broker_->clock.now_ms;
-    client_.reset();
-    broker_.reset();
-    backend_->reopen();
-    boot();
-  }
-
   /// For queues and exchanges whose names begin so.
   void put_policy(const std::string& prefix, FieldTable definition,
                   model::PolicyKind kind = model::PolicyKind::ordinary) {
@@ -86,10 +67,6 @@ class PoliciesTest : public ::testing::TestWithParam<std::uint32_t> {
   }
 
   static constexpr int queues = 6;
-  std::int64_t now_ms_ = 1000;
-  std::shared_ptr<storage::MemoryBackend> backend_ = std::make_shared<storage::MemoryBackend>();
-  std::unique_ptr<BrokerInTest> broker_;
-  std::unique_ptr<TestClient> client_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Shards, PoliciesTest, ::testing::Values(1, 3));

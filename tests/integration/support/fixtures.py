@@ -112,6 +112,17 @@ def private_broker(test_directory):
         broker.remove_data()
 
 
+@pytest.fixture(params=["kill", "terminate"])
+def restart(request):
+    """Ends a broker in both ways and starts it again."""
+
+    def restart_broker(broker):
+        getattr(broker, request.param)()
+        broker.start()
+
+    return restart_broker
+
+
 @pytest.fixture
 def connect(broker):
     """Opens pika BlockingConnections to the shared broker; they are closed after the test."""
