@@ -1,6 +1,7 @@
 """The tests of amqplib (Node.js)."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ VERSION = "0.10.4"
 NEEDED = ["mocha@9.2.2", "claire@0.4.1"]
 
 EXCEPTIONS = {}
+DEFAULT_PORT = Path(__file__).with_name("default_port.cjs")
 
 pytestmark = [
     pytest.mark.quick,
@@ -19,6 +21,10 @@ pytestmark = [
 
 def test_all_of_its_tests(broker, test_directory, judge):
     source = source_of_node_package("amqplib", VERSION, NEEDED)
-    environment = {"URL": f"amqp://{broker.host}:{broker.port}"}
+    environment = {
+        "URL": f"amqp://{broker.host}:{broker.port}",
+        "NODE_OPTIONS": f"--require {DEFAULT_PORT}",
+        "LEPUS_DEFAULT_PORT": str(broker.port),
+    }
     suite = f"amqplib {VERSION}"
     judge(run_mocha(suite, source, environment, test_directory, EXCEPTIONS), at_least=250)
