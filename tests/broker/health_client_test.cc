@@ -2,6 +2,7 @@
 
 #include <array>
 #include <sstream>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -32,6 +33,10 @@ class OneAnswer {
           boost::system::error_code error;
           boost::asio::read(socket, boost::asio::buffer(header_), error);
           boost::asio::write(socket, boost::asio::buffer(answer), error);
+          // A close with octets unread would reset the connection and take the answer with it.
+          socket.shutdown(tcp::socket::shutdown_send, error);
+          std::string rest;
+          boost::asio::read(socket, boost::asio::dynamic_buffer(rest), error);
         }) {}
 
   ~OneAnswer() { thread_.join(); }

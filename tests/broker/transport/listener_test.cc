@@ -65,15 +65,16 @@ TEST(Listener, AfterCloseNobodyGetsIn) {
 }
 
 TEST(Listener, WhoComesWhileDescriptorsAreShortIsServedLater) {
+  ::testing::internal::CaptureStdout();
+  // UndefinedBehaviorSanitizer opens a pipe the first time it meets a dynamic type, which it could
+  // not do below; so it meets those of the logger here. And the logger is made before the broker's
+  // threads, as in the broker.
+  spdlog::error("before {} are {}", std::string("descriptors"), std::string("short"));
   TestBroker broker;
   RawClient client_before(broker.endpoint());
   client_before.send(protocol_header);
   EXPECT_EQ(method_of(client_before.receive_frame()), 0x000a000aU);
 
-  ::testing::internal::CaptureStdout();
-  // UndefinedBehaviorSanitizer opens a pipe the first time it meets a dynamic type, which it could
-  // not do below; so it meets those of the logger here.
-  spdlog::error("before {} are {}", std::string("descriptors"), std::string("short"));
   boost::asio::io_context context;
   boost::asio::ip::tcp::socket waiting(context);
   waiting.open(boost::asio::ip::tcp::v4());
