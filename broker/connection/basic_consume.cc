@@ -40,6 +40,7 @@ void Channel::handle_qos(const amqp::BasicQos& method) {
   }
   const bool was_limited = prefetch_.is_limited();
   prefetch_.set_limit(channel_limit);
+  send(amqp::BasicQosOk{});  // Before what may be delivered from now on.
   if (prefetch_.is_limited() != was_limited) {
     std::vector<model::ConsumerId> ids;  // Deliveries may follow at once and look into the map.
     for (const auto& [id, consumer] : consumers_) {
@@ -56,7 +57,6 @@ void Channel::handle_qos(const amqp::BasicQos& method) {
       }
     }
   }
-  send(amqp::BasicQosOk{});
   grant_tokens();
 }
 

@@ -146,7 +146,7 @@ Task<Response> delete_vhost(const Context& context) {
   const auto connections = co_await context.broker.connection_rows();
   for (const model::ConnectionRow& connection : connections) {
     if (connection.vhost == name) {
-      access.close_connection(connection.id, "vhost '" + name + "' is deleted");
+      access.close_connection(connection.id, "vhost '" + name + "' is down");
     }
   }
   Task<Response> answering = when_committed(context, deleted->ticket, no_content());

@@ -141,7 +141,7 @@ TEST_F(ApplicationTest, VhostsComeWithPermissionsForTheirMakerAndGo) {
                          {.id = model::ConnectionId{8}, .name = "d", .vhost = "/"}};
   EXPECT_EQ(request(Method::del, "vhosts/a%2Fb").status, 204);
   ASSERT_EQ(broker_.closed.size(), 1U);
-  EXPECT_EQ(broker_.closed[0].second, "vhost 'a/b' is deleted");
+  EXPECT_EQ(broker_.closed[0].second, "vhost 'a/b' is down");
   EXPECT_EQ(request(Method::get, "vhosts/a%2Fb").status, 404);
 }
 

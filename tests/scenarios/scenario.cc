@@ -1,7 +1,9 @@
 #include "tests/scenarios/scenario.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -129,13 +131,36 @@ class LineReader {
       }
       if (rest_[at] == '\\' && at + 1 < rest_.size()) {
         ++at;
-        const char escaped = rest_[at];
-        text += escaped == '0' ? '\0' : escaped == 'n' ? '\n' : escaped == 'r' ? '\r' : escaped;
+        text += escaped(at);
       } else {
         text += rest_[at];
       }
     }
     throw BadLine{"a quote is not closed"};
+  }
+
+  /// What stands behind a backslash at that place, which is moved to its last character.
+  char escaped(std::size_t& at) {
+    switch (rest_[at]) {
+      case '0':
+        return '\0';
+      case 'n':
+        return '\n';
+      case 'r':
+        return '\r';
+      case 'x': {
+        unsigned char octet = 0;
+        const std::string_view digits = rest_.substr(at + 1, 2);
+        if (std::from_chars(digits.data(), digits.data() + digits.size(), octet, 16).ptr !=
+            digits.data() + 2) {
+          throw BadLine{"\\x wants two digits"};
+        }
+        at += 2;
+        return static_cast<char>(octet);
+      }
+      default:
+        return rest_[at];
+    }
   }
 
   amqp::FieldTable table() {
@@ -225,12 +250,19 @@ void parse_client_step(LineReader& line, std::string_view first, Step& step) {
     step.channel = *channel;
   }
   std::string name{line.word()};
-  if (name == "bare") {
-    step.bare = true;
+  if (name == "bare" || name == "start") {
+    step.bare = name == "bare";
+    step.starts = name == "start";
     name = line.word();
   }
   if (name == "cut") {
     step.kind = Step::Kind::cut;
+  } else if (name == "frame" || name == "header") {
+    step.kind = Step::Kind::frame;
+    step.sent = WrittenMethod{name, parse_arguments(line)};
+    if (!line.at_end()) {
+      step.expected = parse_expected(line);
+    }
   } else if (name == "expect") {
     step.expected = parse_expected(line);
   } else {
@@ -241,6 +273,31 @@ void parse_client_step(LineReader& line, std::string_view first, Step& step) {
       step.expected = parse_expected(line);
     }
   }
+}
+
+/// `policy NAME …`, `no policy NAME`, and the others of their kind.
+/// @return false if the line is nothing of this
+bool parse_administration(LineReader& line, std::string_view first, Step& step) {
+  constexpr std::string_view kinds[] = {"policy",      "operator-policy",   "user",
+                                        "permissions", "topic-permissions", "vhost"};
+  step.removes = first == "no";
+  const std::string what{step.removes ? line.word() : first};
+  const bool has_subject = std::ranges::find(kinds, what) != std::end(kinds);
+  if (!has_subject && what != "alarm") {
+    return false;
+  }
+  step.kind = Step::Kind::administer;
+  if (has_subject) {
+    step.subject = line.word();
+  }
+  step.sent = WrittenMethod{what, parse_arguments(line)};
+  if (!line.at_end()) {
+    step.expected = parse_expected(line);
+    if (step.expected->name != "refused" || step.expected->arguments.size() != 1) {
+      throw BadLine{"what fails is 'refused \"text\"'"};
+    }
+  }
+  return true;
 }
 
 Step parse_step(std::string_view text) {
@@ -254,6 +311,9 @@ Step parse_step(std::string_view text) {
     step.client = line.word();
     step.bare = line.take("bare");
     step.settings = parse_arguments(line);
+    if (!line.at_end()) {
+      step.expected = parse_expected(line);
+    }
   } else if (first == "advance") {
     step.kind = Step::Kind::advance;
     const auto amount = whole_number<std::int64_t>(line.word());
@@ -264,8 +324,10 @@ Step parse_step(std::string_view text) {
     step.advance_ms = *amount * (unit == "s" ? 1000 : 1);
   } else if (first == "restart") {
     step.kind = Step::Kind::restart;
-  } else {
-    throw BadLine{"a step begins with 'client', 'advance', 'restart', or a client and a colon"};
+  } else if (!parse_administration(line, first, step)) {
+    throw BadLine{
+        "a step begins with 'client', 'advance', 'restart', 'policy' or the like, or a "
+        "client and a colon"};
   }
   if (!line.at_end()) {
     throw BadLine{"more than a step is in the line"};

@@ -21,7 +21,8 @@ struct Argument {
   bool quoted = false;
 };
 
-/// A method with the fields, properties and body that are named; `nothing` has an empty name.
+/// A method with the fields, properties and body that are named, or what else may be written in its
+/// place; `nothing` has an empty name.
 struct WrittenMethod {
   std::string name;
   std::vector<Argument> arguments;
@@ -29,7 +30,7 @@ struct WrittenMethod {
 
 /// One line of a scenario.
 struct Step {
-  enum class Kind { client, cut, advance, restart, method };
+  enum class Kind { client, cut, advance, restart, administer, frame, method };
 
   Kind kind = Kind::method;
   int line = 0;
@@ -38,7 +39,12 @@ struct Step {
   std::uint16_t channel = 1;
   /// The channel is not opened for the step, or the client does not shake hands.
   bool bare = false;
+  /// Only the frame of the method is sent, without its content.
+  bool starts = false;
   std::int64_t advance_ms = 0;
+  /// What `administer` is about: the name of a policy, user or vhost. `removes` begins with "no".
+  std::string subject;
+  bool removes = false;
   /// Of `client`.
   std::vector<Argument> settings;
   std::optional<WrittenMethod> sent;

@@ -86,6 +86,10 @@ TEST(ScenarioParserTest, RefusesWhatIsNoStep) {
   EXPECT_EQ(parse_scenario(header + "a: basic.get queue='x").error,
             "line 3: a quote is not closed");
   EXPECT_EQ(parse_scenario(header + "advance soon").error, "line 3: advance NUMBER ms, or s");
+  EXPECT_EQ(parse_scenario(header + "policy p -> gone").error,
+            "line 3: what fails is 'refused \"text\"'");
+  EXPECT_EQ(parse_scenario(header + "a: frame payload='\\x4'").error,
+            "line 3: \\x wants two digits");
 }
 
 TEST(ScenarioStepsTest, AWrongAnswerFailsTheStep) {
@@ -107,6 +111,28 @@ TEST(ScenarioStepsTest, AWrongAnswerFailsTheStep) {
   EXPECT_NE(failure_of("a: queue.declare que=q"), "");
   EXPECT_NE(failure_of("b: queue.declare queue=q"), "");
   EXPECT_NE(failure_of("a: expect basic.deliver"), "");
+  EXPECT_EQ(failure_of("a: expect open"), "");
+  EXPECT_NE(failure_of("a: expect end"), "");
+  EXPECT_NE(failure_of("a: expect heartbeat"), "");
+  EXPECT_NE(failure_of("a: frame kind=3"), "");
+  EXPECT_NE(failure_of("client b vhost=none"), "");
+  EXPECT_NE(failure_of("client b color=red"), "");
+  EXPECT_NE(failure_of("client b -> connection.close"), "");
+}
+
+TEST(ScenarioStepsTest, WhatAnAdministratorMayNotDoFailsTheStep) {
+  const auto failure_of = [](const std::string& text) {
+    StepRunner runner(1, 0);
+    return runner.run(parse_scenario("# name: a\n# description: b\n" + text).steps.at(0));
+  };
+  EXPECT_EQ(failure_of("policy p definition={max-length: 1}"), "");
+  EXPECT_NE(failure_of("policy p definition={max-length: -1}"), "");
+  EXPECT_NE(failure_of("policy p definition={max-length: 1} -> refused \"no\""), "");
+  EXPECT_NE(failure_of("policy p color=red definition={max-length: 1}"), "");
+  EXPECT_NE(failure_of("permissions nobody read=.*"), "");
+  EXPECT_NE(failure_of("user ann color=red"), "");
+  EXPECT_NE(failure_of("user ann max-channels=many"), "");
+  EXPECT_NE(failure_of("no vhost v"), "");
 }
 
 }  // namespace

@@ -1,8 +1,5 @@
 #include "tests/scenarios/steps.h"
 
-#include <charconv>
-#include <concepts>
-#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -11,147 +8,17 @@
 #include "amqp/basic_properties.h"
 #include "amqp/frame_writer.h"
 #include "amqp/printer.h"
+#include "tests/scenarios/administration.h"
+#include "tests/scenarios/fields.h"
 
 namespace lepus::scenarios {
 
 namespace {
 
-template <typename T>
-constexpr bool is_optional = false;
-template <typename T>
-constexpr bool is_optional<std::optional<T>> = true;
-
-/// Fills the visited fields with the arguments of their names.
-class FieldFiller {
- public:
-  FieldFiller(const WrittenMethod& method, const Variables& variables)
-      : arguments_(method.arguments), variables_(variables) {}
-
-  template <typename T>
-  void operator()(std::string_view name, T& field) {
-    for (const Argument& argument : arguments_) {
-      if (argument.name == name) {
-        ++used;
-        fill(argument, field);
-      }
-    }
-  }
-
-  std::size_t used = 0;
-  std::string error;
-
- private:
-  template <typename T>
-  void fill(const Argument& argument, T& field) {
-    if constexpr (is_optional<T>) {
-      fill(argument, field.emplace());
-    } else if constexpr (std::is_same_v<T, std::string_view>) {
-      field = text_of(argument);
-    } else if constexpr (std::is_same_v<T, amqp::LongString>) {
-      field = {text_of(argument)};
-    } else if constexpr (std::is_same_v<T, amqp::FieldTableView>) {
-      if (const auto* table = argument.value.get_if<amqp::FieldTable>()) {
-        field = {kept_.emplace_back(table->encode())};
-      } else {
-        error = argument.name + " needs a table";
-      }
-    } else if constexpr (std::is_same_v<T, amqp::DeliveryTag>) {
-      fill(argument, field.value);
-    } else if constexpr (std::is_same_v<T, bool>) {
-      field = argument.text == "true";
-      error = field || argument.text == "false" ? error : argument.name + " is true or false";
-    } else {
-      const char* end = argument.text.data() + argument.text.size();
-      if (std::from_chars(argument.text.data(), end, field).ptr != end) {
-        error = argument.name + " needs a number";
-      }
-    }
-  }
-
-  std::string_view text_of(const Argument& argument) {
-    if (argument.quoted || !argument.text.starts_with('$')) {
-      return argument.text;
-    }
-    const auto variable = variables_.find(argument.text);
-    if (variable == variables_.end()) {
-      error = argument.text + " has no value yet";
-      return {};
-    }
-    return variable->second;
-  }
-
-  const std::vector<Argument>& arguments_;
-  const Variables& variables_;
-  std::deque<std::string> kept_;
-};
-
-/// Compares the visited fields with the arguments of their names; fields that are not named may be
-/// anything.
-class FieldMatcher {
- public:
-  FieldMatcher(const WrittenMethod& method, Variables& variables)
-      : arguments_(method.arguments), variables_(variables) {}
-
-  template <typename T>
-  void operator()(std::string_view name, const T& field) {
-    for (const Argument& argument : arguments_) {
-      if (argument.name == name) {
-        ++used;
-        compare(argument, field);
-      }
-    }
-  }
-
-  std::size_t used = 0;
-  std::string error;
-
- private:
-  template <typename T>
-  void compare(const Argument& argument, const T& field) {
-    if constexpr (is_optional<T>) {
-      const bool absent = !argument.quoted && argument.text == "absent";
-      if (absent != !field) {
-        error = argument.name + (absent ? " is there" : " is absent");
-      } else if (field) {
-        compare(argument, *field);
-      }
-    } else if constexpr (std::is_same_v<T, std::string_view>) {
-      compare_text(argument, field);
-    } else if constexpr (std::is_same_v<T, amqp::LongString>) {
-      compare_text(argument, field.bytes);
-    } else if constexpr (std::is_same_v<T, amqp::FieldTableView>) {
-      const amqp::FieldTable got = field.decode();
-      if (argument.value != amqp::FieldValue{got}) {
-        error = argument.name + " is " + amqp::to_log_text(got) + ", expected " +
-                amqp::to_log_text(argument.value) + " (of the same types)";
-      }
-    } else if constexpr (std::is_same_v<T, amqp::DeliveryTag>) {
-      compare_text(argument, std::to_string(field.value));
-    } else if constexpr (std::is_same_v<T, bool>) {
-      compare_text(argument, field ? "true" : "false");
-    } else {
-      compare_text(argument, std::to_string(field));
-    }
-  }
-
-  void compare_text(const Argument& argument, std::string_view got) {
-    std::string_view expected = argument.text;
-    if (!argument.quoted && expected.starts_with('$')) {
-      expected = variables_.try_emplace(argument.text, got).first->second;
-    } else if (!argument.quoted && expected.ends_with('*') && expected.size() > 1) {
-      expected.remove_suffix(1);
-      got = got.substr(0, expected.size());
-    }
-    if (got != expected) {
-      error = argument.name + " is " + amqp::quoted(got) + ", expected " + amqp::quoted(expected);
-    }
-  }
-
-  const std::vector<Argument>& arguments_;
-  Variables& variables_;
-};
-
 std::string show(const Received& received) {
+  if (received.is_heartbeat) {
+    return "a heartbeat";
+  }
   const auto method = amqp::decode_method(received.payload);
   if (!method) {
     return "a method that can't be decoded";
@@ -170,6 +37,11 @@ std::string show(const Received& received) {
 /// Why it is not what was expected, or nothing.
 std::string mismatch(const Received& received, const WrittenMethod& expected,
                      Variables& variables) {
+  if (received.is_heartbeat || expected.name == "heartbeat") {
+    return received.is_heartbeat && expected.name == "heartbeat"
+               ? ""
+               : "expected " + expected.name + ", got " + show(received);
+  }
   const auto method = amqp::decode_method(received.payload);
   if (!method || amqp::name_of(*method) != expected.name) {
     return "expected " + expected.name + ", got " + show(received);
@@ -211,6 +83,9 @@ std::string StepRunner::run(const Step& step) {
     case Step::Kind::restart:
       restart();
       return {};
+    case Step::Kind::administer:
+      return administer(*broker_, shards_, step);
+    case Step::Kind::frame:
     case Step::Kind::method:
       return run_method(step);
   }
@@ -222,25 +97,12 @@ std::string StepRunner::open_client(const Step& step) {
   Client& client = clients_[step.client];
   client.connection = std::make_unique<testing::TestClient>(*broker_, next_shard_);
   next_shard_ = (next_shard_ + 1) % shards_;
-  if (!step.bare) {
-    amqp::ConnectionTuneOk tune{.channel_max = 2047, .frame_max = 131072, .heartbeat = 0};
-    std::string capabilities =
-        "consumer_cancel_notify connection.blocked authentication_failure_close";
-    for (const Argument& setting : step.settings) {
-      if (setting.name == "capabilities") {
-        capabilities = setting.text;
-      }
-    }
-    const WrittenMethod settings{.name = "connection.tune-ok", .arguments = step.settings};
-    FieldFiller filler(settings, variables_);
-    amqp::ConnectionTuneOk::visit_fields(tune, filler);
-    client.connection->open(tune, capabilities);
-    client.open_channels.insert(1);
-  }
   client.connection->on_frame = [&client](const amqp::Frame& frame) {
     if (frame.type == amqp::FrameType::method) {
       client.received[frame.channel.value].push_back({.payload = std::string{frame.payload}});
       client.incomplete = &client.received[frame.channel.value].back();
+    } else if (frame.type == amqp::FrameType::heartbeat) {
+      client.received[frame.channel.value].push_back({.is_heartbeat = true});
     } else if (frame.type == amqp::FrameType::header) {
       const auto header = amqp::decode_content_header(frame.payload);
       client.incomplete->property_bytes = header->property_bytes;
@@ -250,11 +112,47 @@ std::string StepRunner::open_client(const Step& step) {
       client.incomplete->body_bytes_missing -= frame.payload.size();
     }
   };
-  if (step.bare) {
-    client.connection->send_bytes(amqp::protocol_header);
-    client.connection->answer();
+  if (!step.bare) {
+    return shake_hands(step, client);
   }
+  client.connection->send_bytes(amqp::protocol_header);
+  client.connection->answer();
   return {};
+}
+
+std::string StepRunner::shake_hands(const Step& step, Client& client) {
+  amqp::ConnectionTuneOk tune{.channel_max = 2047, .frame_max = 131072, .heartbeat = 0};
+  std::string_view user = "guest";
+  std::string_view password;
+  std::string_view vhost = "/";
+  std::string_view capabilities =
+      "consumer_cancel_notify connection.blocked authentication_failure_close";
+  const WrittenMethod settings{.name = "client", .arguments = step.settings};
+  FieldFiller filler(settings, variables_);
+  amqp::ConnectionTuneOk::visit_fields(tune, filler);
+  filler("user", user);
+  filler("password", password);
+  filler("vhost", vhost);
+  filler("capabilities", capabilities);
+  if (filler.used != step.settings.size() || !filler.error.empty()) {
+    return filler.error.empty() ? "a client has no such setting" : filler.error;
+  }
+  testing::TestClient& connection = *client.connection;
+  connection.send_bytes(amqp::protocol_header);
+  connection.send_start_ok(user, password.empty() ? user : password, capabilities);
+  connection.send(0, tune);
+  connection.send(0, amqp::ConnectionOpen{.virtual_host = vhost});
+  connection.answer();
+  for (const char* before : {"connection.start", "connection.tune"}) {
+    if (const std::string error = expect(client, 0, {.name = before}); !error.empty()) {
+      return step.expected ? std::string{} : error;
+    }
+  }
+  if (step.expected) {
+    return expect(client, 0, *step.expected);
+  }
+  const std::string error = expect(client, 0, {.name = "connection.open-ok"});
+  return error.empty() ? open_channel(client, 1) : error;
 }
 
 std::string StepRunner::run_method(const Step& step) {
@@ -271,7 +169,9 @@ std::string StepRunner::run_method(const Step& step) {
         return error;
       }
     }
-    if (std::string error = send(client, step.channel, *step.sent); !error.empty()) {
+    std::string error =
+        step.kind == Step::Kind::frame ? send_frame(client, step) : send(client, step);
+    if (!error.empty()) {
       return error;
     }
     if (step.sent->name == "channel.close") {
@@ -292,7 +192,9 @@ std::string StepRunner::open_channel(Client& client, std::uint16_t channel) {
   return expect(client, channel, {.name = "channel.open-ok"});
 }
 
-std::string StepRunner::send(Client& client, std::uint16_t channel, const WrittenMethod& method) {
+std::string StepRunner::send(Client& client, const Step& step) {
+  const WrittenMethod& method = *step.sent;
+  const amqp::ChannelNumber channel{step.channel};
   std::string error = "there is no method " + method.name;
   amqp::for_each_method([&]<typename M>(std::type_identity<M>) {
     if (M::name != method.name) {
@@ -302,15 +204,17 @@ std::string StepRunner::send(Client& client, std::uint16_t channel, const Writte
     FieldFiller filler(method, variables_);
     M::visit_fields(filled, filler);
     std::string frames;
-    if constexpr (M::has_content) {
+    if (M::has_content && !step.starts) {
       amqp::BasicProperties properties;
       std::string_view body;
       amqp::BasicProperties::visit_fields(properties, filler);
       filler("body", body);
-      amqp::append_content(frames, amqp::ChannelNumber{channel}, filled,
-                           amqp::encode_properties(properties), body, 131072);
+      if constexpr (M::has_content) {
+        amqp::append_content(frames, channel, filled, amqp::encode_properties(properties), body,
+                             131072);
+      }
     } else {
-      amqp::append_method_frame(frames, amqp::ChannelNumber{channel}, filled);
+      amqp::append_method_frame(frames, channel, filled);
     }
     error = filler.error.empty() && filler.used != method.arguments.size()
                 ? "a field is named that " + method.name + " does not have"
@@ -320,6 +224,42 @@ std::string StepRunner::send(Client& client, std::uint16_t channel, const Writte
     }
   });
   return error;
+}
+
+std::string StepRunner::send_frame(Client& client, const Step& step) {
+  FieldFiller filler(*step.sent, variables_);
+  auto type = static_cast<std::uint8_t>(amqp::FrameType::header);
+  std::string_view text;
+  std::string payload;
+  if (step.sent->name == "header") {
+    amqp::ContentHeader header;
+    filler("class-id", header.class_id);
+    filler("weight", header.weight);
+    filler("body-size", header.body_size_bytes);
+    filler("properties", text);
+    payload.resize(amqp::content_header_fixed_bytes);
+    amqp::store_big_endian(payload.data(), header.class_id);
+    amqp::store_big_endian(payload.data() + 2, header.weight);
+    amqp::store_big_endian(payload.data() + 4, header.body_size_bytes);
+    payload += text.empty() ? amqp::empty_property_bytes : text;
+  } else {
+    filler("type", type);
+    filler("payload", text);
+    payload = text;
+  }
+  auto size_bytes = static_cast<std::uint32_t>(payload.size());
+  std::uint8_t end = amqp::frame_end;
+  filler("size", size_bytes);
+  filler("end", end);
+  if (filler.used != step.sent->arguments.size() || !filler.error.empty()) {
+    return filler.error.empty() ? "a frame has no such field" : filler.error;
+  }
+  std::string frame(amqp::frame_header_bytes, '\0');
+  amqp::store_big_endian(frame.data(), type);
+  amqp::store_big_endian(frame.data() + 1, step.channel);
+  amqp::store_big_endian(frame.data() + 3, size_bytes);
+  client.connection->send_bytes(frame + payload + static_cast<char>(end));
+  return {};
 }
 
 std::string StepRunner::expect(Client& client, std::uint16_t channel,
@@ -332,8 +272,14 @@ std::string StepRunner::expect(Client& client, std::uint16_t channel,
     }
     return {};
   }
+  if (expected.name == "end" || expected.name == "open") {
+    const bool ends = client.connection->connection().socket_wish() != connection::SocketWish::keep;
+    return ends == (expected.name == "end") ? "" : ends ? "it has ended" : "it has not ended";
+  }
   // What concerns the whole connection comes on channel 0, whichever method brought it about.
-  const std::uint16_t number = expected.name.starts_with("connection.") ? 0 : channel;
+  const bool of_connection =
+      expected.name.starts_with("connection.") || expected.name == "heartbeat";
+  const std::uint16_t number = of_connection ? 0 : channel;
   std::deque<Received>& received = client.received[number];
   if (received.empty()) {
     std::string error = "expected " + expected.name + ", got nothing";
@@ -349,6 +295,9 @@ std::string StepRunner::expect(Client& client, std::uint16_t channel,
 }
 
 void StepRunner::answer_close(Client& client, std::uint16_t channel, const Received& received) {
+  if (received.is_heartbeat) {
+    return;
+  }
   const auto method = amqp::decode_method(received.payload);
   if (!method) {
     return;

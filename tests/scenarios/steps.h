@@ -7,16 +7,15 @@
 #include <set>
 #include <string>
 
+#include "tests/scenarios/fields.h"
 #include "tests/scenarios/scenario.h"
 #include "tests/support/amqp_test_client.h"
 
 namespace lepus::scenarios {
 
-/// `$name` of a scenario.
-using Variables = std::map<std::string, std::string>;
-
-/// A method that a client got, with its content.
+/// A method that a client got, with its content, or a heartbeat.
 struct Received {
+  bool is_heartbeat = false;
   /// Of the method frame.
   std::string payload;
   std::string property_bytes;
@@ -47,9 +46,11 @@ class StepRunner {
   };
 
   std::string open_client(const Step& step);
+  std::string shake_hands(const Step& step, Client& client);
   std::string run_method(const Step& step);
   std::string open_channel(Client& client, std::uint16_t channel);
-  std::string send(Client& client, std::uint16_t channel, const WrittenMethod& method);
+  std::string send(Client& client, const Step& step);
+  std::string send_frame(Client& client, const Step& step);
   std::string expect(Client& client, std::uint16_t channel, const WrittenMethod& expected);
   void answer_close(Client& client, std::uint16_t channel, const Received& received);
   void restart();
