@@ -152,6 +152,18 @@ std::string alarm(testing::BrokerInTest& broker, std::uint32_t shards, const Ste
   return arguments.error(step);
 }
 
+/// Of the broker's configuration.
+std::string setting(connection::ConnectionSettings& settings, const Step& step) {
+  Arguments arguments(step);
+  settings.max_message_size_bytes =
+      arguments.get("max-message-size-bytes", settings.max_message_size_bytes);
+  settings.consumer_timeout_ms = arguments.get("consumer-timeout-ms", settings.consumer_timeout_ms);
+  settings.connection_max = arguments.get("connection-max", settings.connection_max);
+  settings.consumer_max_per_channel =
+      arguments.get("consumer-max-per-channel", settings.consumer_max_per_channel);
+  return arguments.error(step);
+}
+
 std::string carry_out(testing::BrokerInTest& broker, std::uint32_t shards, const Step& step) {
   const std::string& what = step.sent->name;
   model::Topology& topology = broker.topology();
@@ -169,6 +181,9 @@ std::string carry_out(testing::BrokerInTest& broker, std::uint32_t shards, const
   }
   if (what == "alarm") {
     return alarm(broker, shards, step);
+  }
+  if (what == "setting") {
+    return setting(broker.settings(), step);
   }
   if (step.removes) {
     return "a " + what + " can't be removed here";

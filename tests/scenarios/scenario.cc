@@ -275,7 +275,7 @@ void parse_client_step(LineReader& line, std::string_view first, Step& step) {
   }
 }
 
-/// `policy NAME …`, `no policy NAME`, and the others of their kind.
+/// `policy NAME …`, `no policy NAME`, `alarm …`, and the others of their kind.
 /// @return false if the line is nothing of this
 bool parse_administration(LineReader& line, std::string_view first, Step& step) {
   constexpr std::string_view kinds[] = {"policy",      "operator-policy",   "user",
@@ -283,7 +283,7 @@ bool parse_administration(LineReader& line, std::string_view first, Step& step) 
   step.removes = first == "no";
   const std::string what{step.removes ? line.word() : first};
   const bool has_subject = std::ranges::find(kinds, what) != std::end(kinds);
-  if (!has_subject && what != "alarm") {
+  if (!has_subject && what != "alarm" && what != "setting") {
     return false;
   }
   step.kind = Step::Kind::administer;
