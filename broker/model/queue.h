@@ -234,6 +234,7 @@ class Queue {
   void drop_expired();
   void drop_over_limit();
   [[nodiscard]] bool refuses(const Message& message);
+  [[nodiscard]] bool goes_straight_to_a_consumer();
   void drop_front(SubQueue& from, DeadLetterReason reason);
   void letter_kept(const Message& message);
   [[nodiscard]] bool may_keep_another_letter() const;

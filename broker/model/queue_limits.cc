@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "broker/base/assert.h"
 #include "broker/base/limits.h"
@@ -72,12 +73,22 @@ bool Queue::refuses(const Message& message) {
   if (!has_length_limit() || drops_its_head()) [[likely]] {
     return false;
   }
-  const bool goes_straight_to_a_consumer = ready_count() == 0 && next_consumer() != nullptr;
   // Dead letters that can't leave count as well, or the queue would grow without a limit.
   const bool counts_letters = settings_->keeps_dead_letters();
   const std::uint64_t count = ready_count() + (counts_letters ? kept_letters_ : 0);
   const std::uint64_t bytes = ready_bytes() + (counts_letters ? kept_body_bytes_ : 0);
-  return !goes_straight_to_a_consumer && is_over_limit(count + 1, bytes + message.body().size());
+  return is_over_limit(count + 1, bytes + message.body().size()) && !goes_straight_to_a_consumer();
+}
+
+bool Queue::goes_straight_to_a_consumer() {
+  if (ready_count() != 0) {
+    return false;
+  }
+  // A token that is granted at once stays until the message is there.
+  const bool was_delivering = std::exchange(delivering_, true);
+  const bool has_consumer = next_consumer() != nullptr;
+  delivering_ = was_delivering;
+  return has_consumer;
 }
 
 bool Queue::must_drop() const {
