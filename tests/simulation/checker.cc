@@ -90,32 +90,56 @@ void Checker::release_all(ObservedChannel& channel) {
   channel.held.clear();
 }
 
-void Checker::published(const MessageName& name, bool persistent, std::uint8_t priority,
-                        std::size_t body_bytes, TransactionNumber transaction) {
+void Checker::published(const MessageName& name, const Published& what) {
+  const QueueTraits& queue = queues_[name.queue];
   Message& message = messages_[name];
-  message.persistent = persistent;
-  message.asked_priority = priority;
-  message.priority = std::min(priority, queues_[name.queue].max_priority);
-  message.body_bytes = body_bytes;
+  message.asked_persistent = what.persistent;
+  message.persistent = what.persistent || queue.quorum;
+  message.asked_priority = what.priority;
+  message.priority = std::min(what.priority, queue.max_priority);
+  message.body_bytes = what.body_bytes;
+  message.sent_ms = now_ms();
+  message.expiration_ms = what.expiration_ms;
   message.published_in_run = run_;
   message.removed = removals_[name.queue] > 0;
   message.may_be_gone = message.removed;
-  message.transaction = transaction;
-  if (transaction != 0) {
-    transactions_[transaction - 1].publishes.push_back(name);
+  message.transaction = what.transaction;
+  if (what.transaction != 0) {
+    transactions_[what.transaction - 1].publishes.push_back(name);
   }
+  has_no_letters(name, message);
 }
 
-void Checker::confirmed(const MessageName& name, bool refused) {
+void Checker::confirm(const MessageName& name) {
   Message& message = messages_.at(name);
   if (message.confirmed) {
     fail("confirmed twice: " + to_text(name));
   }
-  if (refused) {
-    fail("refused although nothing has failed: " + to_text(name));
-  }
   message.confirmed = true;
   ++confirmed_count_;
+}
+
+void Checker::answered(const std::vector<MessageName>& names, bool refused) {
+  if (!refused) {
+    std::ranges::for_each(names, [this](const MessageName& name) { confirm(name); });
+    return;
+  }
+  const auto may_refuse = [this](const MessageName& name) { return queues_[name.queue].refuses(); };
+  const auto count = std::ranges::count_if(names, may_refuse);
+  if (store_has_failed_) {
+    return;  // It may be there or not.
+  }
+  if (count == 0) {
+    fail("refused although nothing has failed: " + to_text(names.front()));
+  }
+  if (count == 1) {
+    const MessageName& name = *std::ranges::find_if(names, may_refuse);
+    Message& message = messages_.at(name);
+    message.refused = true;
+    if (message.emissions > 0) {
+      fail("refused although it was delivered: " + to_text(name));
+    }
+  }
 }
 
 void Checker::recovering(const model::ChannelRef& channel) {
@@ -185,6 +209,14 @@ void Checker::emitted(const Emission& emission) {
     return;
   }
   Message& message = found->second;
+  check_limits(emission, message);
+  if (message.doubled) {
+    ++message.emissions;
+    message.rejected = false;
+    message.settled = emission.no_ack;
+    unfollowed_bytes_[emission.name.queue] += message.body_bytes;
+    return;
+  }
   if (message.must_be_gone) {
     fail("came back after a restart although it was settled durably or transient: " +
          to_text(emission.name));
@@ -192,17 +224,29 @@ void Checker::emitted(const Emission& emission) {
   if (message.settled && message.settled_at != 0) {
     fail("delivered again after it was settled: " + to_text(emission.name));
   }
+  if (message.refused) {
+    fail("delivered although it was refused: " + to_text(emission.name));
+  }
+  if (message.dead) {
+    fail(fmt::format("{} is in two places: also as {}", to_text(emission.name),
+                     to_text(letter_of(emission.name).value_or(emission.name))));
+  }
   check_transaction(emission.name, message);
-  check_letter(emission.name, message);
-  check_not_dead(emission.name, message);
+  check_letter(emission, message);
+  check_not_passed(emission, message);
   check_holder(emission, message);
   check_order(emission, message);
   check_failover(emission, message);
   check_redelivered(emission, message);
+  note_emission(emission, message);
+}
+
+void Checker::note_emission(const Emission& emission, Message& message) {
   if (message.held) {
     release(message, emission.name);
   }
   ++message.emissions;
+  message.emissions_in_run = message.emitted_in_run == run_ ? message.emissions_in_run + 1 : 1;
   message.emitted_at = moment();
   message.emitted_in_run = run_;
   message.emitted_in_order = order_;
@@ -212,6 +256,7 @@ void Checker::emitted(const Emission& emission) {
   message.rejected = false;
   message.settled = emission.no_ack;
   message.settled_at = emission.no_ack ? message.emitted_at : 0;
+  has_no_letters(emission.name, message);
   if (!emission.no_ack) {
     hold(emission, message);
   }
@@ -250,7 +295,7 @@ void Checker::check_failover(const Emission& emission, const Message& message) {
        earlier != end; ++earlier) {
     const Message& other = messages_.at(earlier->first);
     if (earlier->second != emission.channel && !other.may_be_gone && !other.settled &&
-        other.priority == message.priority) {
+        other.priority == message.priority && !may_leave_by_itself(earlier->first, other)) {
       fail(fmt::format("{} came before {}, which the consumer before has left behind",
                        to_text(emission.name), to_text(earlier->first)));
       return;
@@ -335,52 +380,6 @@ void Checker::batch_durable(const storage::MemoryBatch& batch, std::uint64_t sea
   }
 }
 
-void Checker::broker_restarted(bool clean) {
-  while (!channels_.empty()) {
-    channel_closed(model::ChannelRef{channels_.begin()->first});
-  }
-  for (auto& [name, message] : messages_) {
-    message_after_restart(name, message, clean);
-  }
-  suspicions_.clear();
-  left_behind_.clear();
-  ++run_;
-  begin_order_anew();
-  std::fill(removals_.begin(), removals_.end(), 0);
-}
-
-void Checker::message_after_restart(const MessageName& name, Message& message, bool clean) {
-  if (!message.persistent || !queues_[name.queue].durable) {
-    message.must_be_gone = true;
-    message.may_be_gone = true;
-    return;
-  }
-  const MessageName published{name.first_death == never_died ? name.queue : name.first_death,
-                              name.publisher, name.number};
-  message.may_be_gone |= !messages_.at(published).confirmed;
-  if (message.emitted_in_run != run_) {
-    return;  // What an earlier run did with it was looked at when that ended.
-  }
-  const auto found = progress_sealed_at_.find(message.queue_id);
-  const std::uint64_t sealed_at = found == progress_sealed_at_.end() ? 0 : found->second;
-  message.must_be_redelivered |= message.emitted_at < sealed_at;
-  if (message.emitted_at < sealed_at) {
-    letter_is_durable(name);
-  }
-  // One consumer per priority would be certain; a queue without priorities has one sub-queue.
-  message.must_be_redelivered |=
-      !clean && !queues_[name.queue].has_priorities() && had_consumer_.contains(message.queue_id);
-  if (message.settled) {
-    // A rejected message stays until its dead letter is committed.
-    message.may_be_gone |= !message.rejected;
-    message.must_be_gone |=
-        !message.rejected && message.settled_at != 0 && message.settled_at < sealed_at;
-    message.settled_in_crash = true;
-    message.settled = false;
-    message.settled_at = 0;
-  }
-}
-
 void Checker::begin_order_anew() {
   ++order_;
   last_number_.clear();
@@ -388,9 +387,7 @@ void Checker::begin_order_anew() {
 
 void Checker::check_nothing_lost() {
   for (const auto& [name, message] : messages_) {
-    if (name.first_death == never_died && message.confirmed) {
-      check_not_lost(name, message);
-    }
+    check_not_lost(name, message);
   }
   for (const Transaction& transaction : transactions_) {
     check_transaction_is_whole(transaction);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -15,6 +16,7 @@
 #include "broker/model/ids.h"
 #include "broker/model/message.h"
 #include "storage/memory_batch.h"
+#include "tests/simulation/queue_traits.h"
 
 namespace lepus::simulation {
 
@@ -51,6 +53,9 @@ struct ObservedChannel {
   std::map<model::ConsumerId, std::set<MessageName>> held;
 };
 
+/// Why a message was dead-lettered, as x-last-death-reason says.
+enum class Death { none, rejected, expired, maxlen, delivery_limit };
+
 /// One delivery at the moment at which its queue hands it out.
 struct Emission {
   model::ChannelRef channel;
@@ -60,6 +65,18 @@ struct Emission {
   model::MessagePlace place;
   bool redelivered = false;
   bool no_ack = false;
+  std::int64_t published_ms = 0;          ///< to this queue, as the message says; wall clock
+  Death last_death = Death::none;         ///< of a dead letter
+  std::uint32_t last_queue = never_died;  ///< the queue that it comes from
+};
+
+/// What a client publishes to one queue.
+struct Published {
+  bool persistent = false;
+  std::uint8_t priority = 0;
+  std::size_t body_bytes = 0;
+  std::optional<std::int64_t> expiration_ms = {};
+  std::uint32_t transaction = 0;  ///< 0: none
 };
 
 enum class Settling { ack, reject, requeue };
@@ -78,16 +95,6 @@ struct SentSettling {
 /// certain: where bytes are still on their way, both ways are allowed.
 class Checker {
  public:
-  struct QueueTraits {
-    bool durable = true;
-    std::uint8_t max_priority = 0;
-    bool single_active = false;  ///< it has a single active consumer
-    /// Where its dead letters go: a queue behind it, so that there are no circles.
-    std::optional<std::uint32_t> dead_letters_to = {};
-
-    [[nodiscard]] bool has_priorities() const { return max_priority != 0; }
-  };
-
   explicit Checker(std::vector<QueueTraits> queues) : queues_(std::move(queues)) {
     removals_.resize(queues_.size());
   }
@@ -96,6 +103,9 @@ class Checker {
   std::function<bool(const model::ChannelRef&)> closed_by_broker = [](const auto&) {
     return false;
   };
+
+  /// Wall clock.
+  std::function<std::int64_t()> now_ms = [] { return std::int64_t{0}; };
 
   /// The first broken promise; empty as long as all are kept.
   [[nodiscard]] const std::string& violation() const { return violation_; }
@@ -107,9 +117,9 @@ class Checker {
   // ---- what clients do
   std::shared_ptr<ObservedChannel> channel_opened(const model::ChannelRef& channel);
   void channel_closed(const model::ChannelRef& channel);
-  void published(const MessageName& name, bool persistent, std::uint8_t priority,
-                 std::size_t body_bytes, TransactionNumber transaction);
-  void confirmed(const MessageName& name, bool refused);
+  void published(const MessageName& name, const Published& what);
+  /// A publish to these queues is answered.
+  void answered(const std::vector<MessageName>& names, bool refused);
   SentSettling settled(const model::ChannelRef& channel, const MessageName& name,
                        Settling settling);
   /// basic.recover is sent.
@@ -125,14 +135,23 @@ class Checker {
   void transaction_commits(TransactionNumber number, std::vector<SentSettling> settlements);
   /// tx.commit-ok has come.
   void transaction_committed(TransactionNumber number);
+  /// Some queue has refused what one of these published; all else of it has happened.
+  void one_transaction_was_partial(std::span<const TransactionNumber> numbers);
   /// tx.rollback is sent, or the channel is gone before tx.commit.
   void transaction_rolled_back(TransactionNumber number);
 
   // ---- what the broker does
   void emitted(const Emission& emission);
   void batch_durable(const storage::MemoryBatch& batch, std::uint64_t sealed_at);
+
+  /// A write has failed, so that the outcome of what was not answered may be unknown.
+  void store_failed() { store_has_failed_ = true; }
+
   /// All connections are gone, and everything that was not durable.
   void broker_restarted(bool clean);
+  /// What a start has found, each unsettled row once.
+  using Found = std::map<MessageName, std::size_t>;
+  void found_at_start(const Found& found);
   /// Between two steps: deliveries that only a channel closed by the broker allows are looked at
   /// once more.
   void check_suspicions();
@@ -153,19 +172,27 @@ class Checker {
 
  private:
   struct Message {
-    bool persistent = false;
+    bool asked_persistent = false;
+    bool persistent = false;  ///< as far as its queue goes by that
     std::uint8_t asked_priority = 0;
     std::uint8_t priority = 0;  ///< as far as its queue has priorities
     std::size_t body_bytes = 0;
     TransactionNumber transaction = 0;  ///< that published it
+    std::int64_t sent_ms = 0;           ///< when its client published it; wall clock
+    std::optional<std::int64_t> expiration_ms = {};
     std::uint32_t published_in_run = 0;
     bool confirmed = false;
+    bool refused = false;  ///< the queue has not taken it
+    bool kept = false;     ///< a start has found it
     bool may_be_gone = false;
     bool must_be_gone = false;  ///< its settlement is durable, or it was transient in another run
     bool settled = false;       ///< the client has sent ack or reject, or the delivery was no-ack
     std::uint64_t settled_at = 0;  ///< when the owner knew; 0: it may not know
     /// A client has rejected its last delivery, so that the dead letter may be there instead of it.
     bool rejected = false;
+    bool dead = false;  ///< its dead letter was seen in this run
+    bool doubled =
+        false;  ///< a crash may have made two of this dead letter, which are not followed
     bool removed = false;           ///< a purge or delete may have taken it
     bool settled_in_crash = false;  ///< so that nobody knows whether a restart has brought it back
     bool held = false;
@@ -174,6 +201,7 @@ class Checker {
     std::uint64_t emissions = 0;
     std::uint64_t emitted_at = 0;
     std::uint32_t emitted_in_run = 0;  ///< 0: never
+    std::uint32_t emissions_in_run = 0;
     std::uint32_t emitted_in_order = 0;
     bool must_be_redelivered = false;
     model::QueueId queue_id{};
@@ -184,6 +212,7 @@ class Checker {
     enum class State { open, committing, committed, rolled_back };
 
     State state = State::open;
+    bool partial = false;
     std::uint32_t run = 0;
     std::vector<MessageName> publishes;
     std::vector<SentSettling> settlements;
@@ -199,17 +228,38 @@ class Checker {
   void hold(const Emission& emission, Message& message);
   void release_all(ObservedChannel& channel);
   void release(Message& message, const MessageName& name);
+  void note_emission(const Emission& emission, Message& message);
+  void confirm(const MessageName& name);
+
+  // ---- starts (checker_starts.cc)
   void message_after_restart(const MessageName& name, Message& message, bool clean);
+  void check_found(const MessageName& name, const Message& message, std::size_t count);
+  void check_one_place(const MessageName& name, const Found& found);
+  void follow_chain(const MessageName& original, const Found& found);
+  void note_letters_at_start(const MessageName& name, const Message& message, const Found& found);
+  void check_chain_not_lost(const MessageName& original);
+  void letter_is_durable(const MessageName& letter);
+  void check_not_lost(const MessageName& name, const Message& message);
 
   // ---- dead letters (checker_letters.cc)
   [[nodiscard]] std::optional<MessageName> letter_of(const MessageName& name) const;
   /// Where a dead letter comes from.
   [[nodiscard]] std::optional<MessageName> source_of(const MessageName& letter) const;
+  [[nodiscard]] std::optional<std::int64_t> ttl_ms(const MessageName& name,
+                                                   const Message& message) const;
+  [[nodiscard]] bool may_have_expired(const MessageName& name, const Message& message) const;
+  [[nodiscard]] bool may_die_of(Death death, const MessageName& name, const Message& message) const;
+  /// Without a client's doing.
+  [[nodiscard]] bool may_leave_by_itself(const MessageName& name, const Message& message) const;
   void may_die(const MessageName& name, Message& message);
-  void check_letter(const MessageName& name, const Message& letter);
-  void check_not_dead(const MessageName& name, const Message& message);
-  void letter_is_durable(const MessageName& letter);
-  void check_not_lost(const MessageName& name, const Message& message);
+  /// The message is in its queue, so nothing has become of it yet.
+  void has_no_letters(const MessageName& name, const Message& message);
+  void check_letter(const Emission& emission, const Message& letter);
+  void check_death(const Emission& emission, const MessageName& source_name, const Message& source);
+  void note_death(const Emission& emission, const MessageName& source_name, Message& source);
+  void check_limits(const Emission& emission, const Message& message);
+  void check_not_passed(const Emission& emission, const Message& message);
+  [[nodiscard]] bool is_lost(const MessageName& name) const;
 
   // ---- transactions (checker_transactions.cc)
   void check_transaction(const MessageName& name, const Message& message);
@@ -225,9 +275,12 @@ class Checker {
   std::uint32_t order_ = 1;
   std::uint64_t emission_count_ = 0;
   std::uint64_t confirmed_count_ = 0;
+  bool store_has_failed_ = false;  // in this run
   std::map<MessageName, Message> messages_;
   std::map<model::ChannelRef, std::shared_ptr<ObservedChannel>> channels_;
   std::map<OrderKey, std::uint64_t> last_number_;
+  /// Up to which number of a publisher the queue's head was dropped in this run.
+  std::map<OrderKey, std::uint64_t> passed_;
   /// What single active consumers had when their channel was closed, with that channel: nobody else
   /// gets a later message before. By queue.
   std::map<std::uint32_t, std::map<MessageName, model::ChannelRef>> left_behind_;

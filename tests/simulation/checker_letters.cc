@@ -6,8 +6,9 @@
 
 #include "tests/simulation/checker.h"
 
-// A rejected message goes to another queue, in one step: until then it is in the one, from then on
-// in the other.
+// A message that dies goes to another queue, in one step: until then it is in the one, from then on
+// in the other. Where the strategy is at-least-once it is in both for a while, and a crash may
+// leave it there.
 
 namespace lepus::simulation {
 
@@ -21,6 +22,9 @@ std::optional<MessageName> Checker::letter_of(const MessageName& name) const {
 }
 
 std::optional<MessageName> Checker::source_of(const MessageName& letter) const {
+  if (letter.first_death == never_died) {
+    return std::nullopt;
+  }
   MessageName source{letter.first_death, letter.publisher, letter.number};
   while (auto next = letter_of(source)) {
     if (*next == letter) {
@@ -31,75 +35,200 @@ std::optional<MessageName> Checker::source_of(const MessageName& letter) const {
   return std::nullopt;
 }
 
+// ---- what may become of a message
+
+std::optional<std::int64_t> Checker::ttl_ms(const MessageName& name, const Message& message) const {
+  const auto& of_queue = queues_[name.queue].message_ttl_ms;
+  // A dead letter has no expiration of its own.
+  if (name.first_death != never_died || !message.expiration_ms) {
+    return of_queue;
+  }
+  return of_queue ? std::min(*of_queue, *message.expiration_ms) : message.expiration_ms;
+}
+
+bool Checker::may_have_expired(const MessageName& name, const Message& message) const {
+  const auto ttl = ttl_ms(name, message);
+  return ttl && now_ms() >= message.sent_ms + *ttl;
+}
+
+bool Checker::may_die_of(Death death, const MessageName& name, const Message& message) const {
+  const QueueTraits& queue = queues_[name.queue];
+  switch (death) {
+    case Death::none:
+      return false;
+    case Death::rejected:
+      return message.rejected;
+    case Death::expired:
+      return may_have_expired(name, message);
+    case Death::maxlen:
+      return queue.drops_head() || queue.refused_die();
+    case Death::delivery_limit:
+      // Each delivery but the last that was given back was one too few.
+      return queue.delivery_limit && message.emissions > *queue.delivery_limit;
+  }
+  return false;
+}
+
+bool Checker::may_leave_by_itself(const MessageName& name, const Message& message) const {
+  return may_die_of(Death::expired, name, message) || may_die_of(Death::maxlen, name, message) ||
+         may_die_of(Death::delivery_limit, name, message);
+}
+
 /// From now on its dead letter may be there, and once it is the message is not.
 void Checker::may_die(const MessageName& name, Message& message) {
-  const auto letter_name = letter_of(name);
-  if (!letter_name) {
+  if (!letter_of(name)) {
     return;
   }
   message.rejected = true;
-  Message& letter = messages_[*letter_name];
-  if (letter.held) {
-    release(letter, *letter_name);
-  }
-  const Checker::QueueTraits& queue = queues_[letter_name->queue];
-  const bool removed = message.removed || removals_[letter_name->queue] > 0;
-  letter = {.persistent = message.persistent,
-            .asked_priority = message.asked_priority,
-            .priority = std::min(message.asked_priority, queue.max_priority),
-            .body_bytes = message.body_bytes,
-            .published_in_run = run_,
-            .may_be_gone = message.may_be_gone || removed,
-            .removed = removed};
-}
-
-void Checker::check_letter(const MessageName& name, const Message& letter) {
-  if (name.first_death == never_died) {
-    return;
-  }
-  const auto source = source_of(name);
-  if (!source || !messages_.at(*source).rejected) {
-    fail(fmt::format("{} is a dead letter of what nobody has rejected", to_text(name)));
-    return;
-  }
-  if (letter.published_in_run < run_) {
-    letter_is_durable(name);
+  if (!message.dead && !message.doubled) {
+    has_no_letters(name, message);
   }
 }
 
-void Checker::check_not_dead(const MessageName& name, const Message& message) {
-  const auto letter_name = letter_of(name);
-  if (!letter_name || !message.rejected) {
-    return;
-  }
-  const Message& letter = messages_.at(*letter_name);
-  if (letter.emissions > 0 && letter.emitted_in_run == run_) {
-    fail(fmt::format("{} is in two places: also as {}", to_text(name), to_text(*letter_name)));
+void Checker::has_no_letters(const MessageName& name, const Message& message) {
+  const Message* source = &message;
+  MessageName of = name;
+  for (auto letter_name = letter_of(of); letter_name; letter_name = letter_of(of)) {
+    Message& letter = messages_[*letter_name];
+    if (letter.doubled) {
+      return;
+    }
+    if (letter.held) {
+      release(letter, *letter_name);
+    }
+    const QueueTraits& queue = queues_[letter_name->queue];
+    const bool removed = source->removed || removals_[letter_name->queue] > 0;
+    const bool may_be_refused = queue.refuses() && !queues_[of.queue].keeps_letters();
+    letter = {.asked_persistent = source->asked_persistent,
+              .persistent = source->asked_persistent || queue.quorum,
+              .asked_priority = source->asked_priority,
+              .priority = std::min(source->asked_priority, queue.max_priority),
+              .body_bytes = source->body_bytes,
+              .sent_ms = source->sent_ms,
+              .published_in_run = run_,
+              .may_be_gone = source->may_be_gone || removed || may_be_refused,
+              .removed = removed};
+    source = &letter;
+    of = *letter_name;
   }
 }
 
-/// A restart has found the letter, or would find what became of it.
-void Checker::letter_is_durable(const MessageName& letter) {
-  if (letter.first_death == never_died) {
+// ---- deliveries of dead letters
+
+void Checker::check_letter(const Emission& emission, const Message& letter) {
+  const bool is_new = letter.published_in_run == run_ && letter.emissions == 0;
+  if (emission.name.first_death == never_died || !is_new) {
     return;
   }
-  if (const auto source = source_of(letter)) {
-    messages_.at(*source).must_be_gone = true;
-    letter_is_durable(*source);
+  auto source_name = source_of(emission.name);
+  if (!source_name) {
+    fail(fmt::format("{} is a dead letter of nothing", to_text(emission.name)));
+    return;
+  }
+  check_death(emission, *source_name, messages_.at(*source_name));
+  for (; source_name; source_name = source_of(*source_name)) {
+    note_death(emission, *source_name, messages_.at(*source_name));
+  }
+}
+
+void Checker::check_death(const Emission& emission, const MessageName& source_name,
+                          const Message& source) {
+  if (emission.last_queue != source_name.queue) {
+    fail(
+        fmt::format("{} says that it comes from q{}", to_text(emission.name), emission.last_queue));
+    return;
+  }
+  if (!may_die_of(emission.last_death, source_name, source)) {
+    fail(
+        emission.last_death == Death::rejected
+            ? fmt::format("{} is a dead letter of what nobody has rejected", to_text(emission.name))
+            : fmt::format("{} is a dead letter of what had no reason to die",
+                          to_text(emission.name)));
+    return;
+  }
+  const bool dropped_from_head =
+      emission.last_death == Death::expired ||
+      (emission.last_death == Death::maxlen && queues_[source_name.queue].drops_head());
+  if (dropped_from_head && source_name.first_death == never_died) {
+    std::uint64_t& passed = passed_[{source_name.queue, source_name.publisher, source.priority}];
+    passed = std::max(passed, source_name.number);
+  }
+}
+
+void Checker::note_death(const Emission& emission, const MessageName& source_name,
+                         Message& source) {
+  if (source.held) {
+    suspicions_.emplace_back(
+        source.holder_channel,
+        fmt::format("{} is delivered while consumer {:x} has {}", to_text(emission.name),
+                    static_cast<std::uint64_t>(source.holder_consumer), to_text(source_name)));
+  }
+  if (source.settled && source.settled_at != 0 && !source.rejected) {
+    fail(fmt::format("{} is a dead letter of what was acked", to_text(emission.name)));
+  }
+  check_transaction(source_name, source);
+  source.dead = true;
+}
+
+/// What comes behind a message that was dropped from the head was dropped before it, or had been
+/// delivered.
+void Checker::check_not_passed(const Emission& emission, const Message& message) {
+  const MessageName& name = emission.name;
+  if (name.first_death != never_died || message.emissions != 0) {
+    return;
+  }
+  const auto passed = passed_.find({name.queue, name.publisher, message.priority});
+  if (passed != passed_.end() && name.number < passed->second) {
+    fail(fmt::format("{} came although message {} behind it was dropped from the head",
+                     to_text(name), passed->second));
+  }
+}
+
+void Checker::check_limits(const Emission& emission, const Message& message) {
+  const auto ttl = ttl_ms(emission.name, message);
+  if (ttl && now_ms() > emission.published_ms + *ttl) {
+    fail(fmt::format("{} was delivered {} ms after it had expired", to_text(emission.name),
+                     now_ms() - emission.published_ms - *ttl));
+  }
+  if (emission.published_ms < message.sent_ms || emission.published_ms > now_ms()) {
+    fail(fmt::format("{} is said to be published at {}", to_text(emission.name),
+                     emission.published_ms));
+  }
+  const auto& limit = queues_[emission.name.queue].delivery_limit;
+  if (limit && !message.doubled && message.emitted_in_run == run_ &&
+      message.emissions_in_run > *limit) {
+    fail(fmt::format("{} is delivered {} times, its delivery limit is {}", to_text(emission.name),
+                     message.emissions_in_run + 1, *limit));
+  }
+}
+
+// ---- what must be somewhere
+
+/// Nothing that has happened may have taken it or its dead letters away, and nobody has got them.
+bool Checker::is_lost(const MessageName& name) const {
+  MessageName at = name;
+  for (;;) {
+    const Message& message = messages_.at(at);
+    if (message.may_be_gone || (message.settled && !message.rejected)) {
+      return false;
+    }
+    const bool may_leave = may_leave_by_itself(at, message);
+    const auto letter = letter_of(at);
+    if (!letter) {
+      return !may_leave && !message.settled;
+    }
+    if (!may_leave && !message.rejected && !message.dead && !message.must_be_gone) {
+      return true;
+    }
+    at = *letter;
   }
 }
 
 void Checker::check_not_lost(const MessageName& name, const Message& message) {
-  const Message* last = &message;
-  std::string deaths;
-  for (auto letter = letter_of(name); last->rejected && !last->may_be_gone;
-       letter = letter_of(*letter)) {
-    last = &messages_.at(*letter);
-    deaths += fmt::format(", died on its way to q{}", letter->queue);
-  }
-  if (!last->may_be_gone && !last->settled) {
-    fail(fmt::format("{} was confirmed and is lost (delivered {} times before{})", to_text(name),
-                     message.emissions, deaths));
+  if ((message.confirmed || message.kept) && is_lost(name)) {
+    fail(fmt::format("{} was {} and is lost (delivered {} times before{})", to_text(name),
+                     message.confirmed ? "confirmed" : "stored", message.emissions,
+                     letter_of(name) && message.rejected ? ", died on its way" : ""));
   }
 }
 

@@ -28,7 +28,7 @@ void Checker::transaction_committed(TransactionNumber number) {
   Transaction& transaction = transactions_[number - 1];
   transaction.state = Transaction::State::committed;
   for (const MessageName& name : transaction.publishes) {
-    confirmed(name, false);
+    confirm(name);
   }
   for (const SentSettling& sent : transaction.settlements) {
     Message& message = messages_.at(sent.name);
@@ -36,6 +36,20 @@ void Checker::transaction_committed(TransactionNumber number) {
     if (message.settled && message.emissions == sent.emissions) {
       message.must_be_gone = true;
     }
+  }
+}
+
+void Checker::one_transaction_was_partial(std::span<const TransactionNumber> numbers) {
+  bool may_be = store_has_failed_;
+  for (const TransactionNumber number : numbers) {
+    Transaction& transaction = transactions_[number - 1];
+    transaction.partial = true;
+    may_be |= std::ranges::any_of(transaction.publishes, [this](const MessageName& name) {
+      return queues_[name.queue].refuses();
+    });
+  }
+  if (!may_be) {
+    fail("a transaction was refused although nothing has failed");
   }
 }
 
@@ -63,12 +77,13 @@ void Checker::check_transaction(const MessageName& name, const Message& message)
 /// All queues were emptied, so it is known of each message whether it was there. Committed ones
 /// are looked at by message; this is about those whose client did not hear how they ended.
 void Checker::check_transaction_is_whole(const Transaction& transaction) {
-  if (transaction.state != Transaction::State::committing) {
+  if (transaction.state != Transaction::State::committing || transaction.partial) {
     return;
   }
   const bool restarted = transaction.run < run_;
   const auto is_sure = [&](const MessageName& name, const Message& message) {
-    return !message.removed && name.first_death == never_died &&
+    return !message.removed && name.first_death == never_died && !message.dead &&
+           !queues_[name.queue].refuses() && !may_leave_by_itself(name, message) &&
            (!restarted || (message.persistent && queues_[name.queue].durable));
   };
   std::string happened;

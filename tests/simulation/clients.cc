@@ -148,6 +148,7 @@ void Client::open_channel() {
                                   .global = true});
       ++channel.requests;
       channel.observed->channel_prefetch = limit;
+      channel.has_global_qos = true;
     }
     start_consumer(number, channel);
   }
@@ -335,21 +336,34 @@ void Client::handle_method(std::uint16_t number, const amqp::AnyMethod& method) 
     return;
   }
   if (const auto* close = std::get_if<amqp::ChannelClose>(&method)) {
-    world_.trace("{} {}: channel {} is closed: {}", to_text(role_), number_, number,
-                 close->reply_text);
-    if (close->reply_code != amqp::to_number(amqp::ReplyCode::not_found)) {
-      world_.checker.fail(fmt::format("the broker has closed channel {} of {}: {}", number,
-                                      describe(), close->reply_text));
-    }
-    send(number, amqp::ChannelCloseOk{});
-    if (!found->second.closing) {
-      forget_channel(number);
-    }
-    return;  // When both sides close, close-ok is still to come.
+    handle_close(number, *close);
+    return;
   }
   if (!found->second.closing) {
     handle_answer(number, found->second, method);
   }
+}
+
+void Client::handle_close(std::uint16_t number, const amqp::ChannelClose& close) {
+  world_.trace("{} {}: channel {} is closed: {}", to_text(role_), number_, number,
+               close.reply_text);
+  ClientChannel& channel = channels_.at(number);
+  const bool is_partial = close.reply_text.ends_with("partial tx completion") &&
+                          channel.transaction && !channel.transaction->committing.empty();
+  if (is_partial) {
+    // Of a channel that is closing, answers before this one are not looked at.
+    const auto& committing = channel.transaction->committing;
+    std::vector<TransactionNumber> numbers(
+        committing.begin(), channel.closing ? committing.end() : committing.begin() + 1);
+    world_.checker.one_transaction_was_partial(numbers);
+  } else if (close.reply_code != amqp::to_number(amqp::ReplyCode::not_found)) {
+    world_.checker.fail(fmt::format("the broker has closed channel {} of {}: {}", number,
+                                    describe(), close.reply_text));
+  }
+  send(number, amqp::ChannelCloseOk{});
+  if (!channel.closing) {
+    forget_channel(number);
+  }  // When both sides close, close-ok is still to come.
 }
 
 void Client::handle_answer(std::uint16_t number, ClientChannel& channel,
@@ -412,10 +426,8 @@ void Client::handle_confirm(ClientChannel& channel, std::uint64_t number, bool m
   }
   for (const auto last = unconfirmed.upper_bound(number); first != last;
        first = unconfirmed.erase(first)) {
-    for (const MessageName& name : first->second) {
-      world_.trace("{} is confirmed", to_text(name));
-      world_.checker.confirmed(name, refused);
-    }
+    world_.trace("{} is {}", to_text(first->second.front()), refused ? "refused" : "confirmed");
+    world_.checker.answered(first->second, refused);
   }
 }
 
@@ -430,7 +442,7 @@ void Client::handle_content() {
     world_.checker.fail("a damaged body has come to " + describe());
     return;
   }
-  name.first_death = world_.first_death(content_->properties);
+  name.first_death = world_.deaths(content_->properties).first_queue;
   bool no_ack = false;
   if (content_->is_get) {
     if (channel.gets.empty() || channel.requests == 0) {

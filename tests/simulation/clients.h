@@ -82,7 +82,8 @@ struct ClientChannel {
   std::map<std::uint64_t, Unacked> unacked;  ///< by delivery tag
   std::deque<ConsumerOfClient> gets;         ///< basic.get without an answer as yet
   bool recovering = false;
-  std::size_t requests = 0;  ///< synchronous methods without an answer as yet
+  bool has_global_qos = false;  ///< quorum queues don't like it
+  std::size_t requests = 0;     ///< synchronous methods without an answer as yet
 };
 
 /// An AMQP client that does by chance what its role allows. Its octets lie on the way in both
@@ -178,6 +179,7 @@ class Client final : public connection::TransportSession {
   void handle(const amqp::Frame& frame);
   void handle_method(std::uint16_t number, const amqp::AnyMethod& method);
   void handle_answer(std::uint16_t number, ClientChannel& channel, const amqp::AnyMethod& method);
+  void handle_close(std::uint16_t number, const amqp::ChannelClose& close);
   void handle_confirm(ClientChannel& channel, std::uint64_t number, bool multiple, bool refused);
   void handle_content();
 

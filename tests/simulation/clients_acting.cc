@@ -84,17 +84,29 @@ void Client::publish(std::uint16_t number, ClientChannel& channel) {
   }
   const std::uint64_t message_number = ++publisher.last_number;
   const std::string body = make_body(publisher.id, message_number, size_bytes);
+  std::optional<std::int64_t> expiration_ms;
+  if (world_.has_expiring_messages && random.one_in(8)) {
+    expiration_ms = static_cast<std::int64_t>(random.below(3000));
+  }
   std::vector<MessageName> names;
   for (std::uint32_t target = 0; target < world_.queues.size(); ++target) {
     if (to_all || target == queue) {
       names.push_back({target, publisher.id, message_number});
-      world_.checker.published(names.back(), persistent, priority, body.size(),
-                               channel.transaction ? channel.transaction->number : 0);
+      world_.checker.published(
+          names.back(), {.persistent = persistent,
+                         .priority = priority,
+                         .body_bytes = body.size(),
+                         .expiration_ms = expiration_ms,
+                         .transaction = channel.transaction ? channel.transaction->number : 0});
     }
   }
   amqp::BasicProperties properties;
   properties.delivery_mode = persistent ? amqp::persistent_delivery_mode : std::uint8_t{1};
   properties.priority = priority;
+  const std::string expiration = expiration_ms ? std::to_string(*expiration_ms) : std::string{};
+  if (expiration_ms) {
+    properties.expiration = expiration;
+  }
   amqp::append_content(outgoing_, amqp::ChannelNumber{number},
                        amqp::BasicPublish{.exchange = to_all ? "amq.fanout" : "",
                                           .routing_key = world_.queues[queue].name},
@@ -108,6 +120,9 @@ void Client::publish(std::uint16_t number, ClientChannel& channel) {
 
 void Client::start_consumer(std::uint16_t number, ClientChannel& channel) {
   const auto queue = static_cast<std::uint32_t>(world_.random.below(world_.queues.size()));
+  if (channel.has_global_qos && world_.queues[queue].quorum) {
+    return;
+  }
   const std::string tag = fmt::format("{}-{}", queue, ++last_consumer_);
   const bool no_ack = world_.random.one_in(6);
   send(number, amqp::BasicConsume{
@@ -143,6 +158,7 @@ void Client::act_as_consumer(std::uint16_t number, ClientChannel& channel, bool 
     ++channel.requests;
     world_.trace("consumer {} recovers channel {}", number_, number);
   } else if (random.one_in(200)) {
+    channel.has_global_qos = true;
     channel.observed->channel_prefetch = 0;  // What holds meanwhile is not certain.
     send(number, amqp::BasicQos{.prefetch_count = static_cast<std::uint16_t>(random.below(8)),
                                 .global = true});
@@ -208,9 +224,11 @@ void Client::act_as_getter(std::uint16_t number, ClientChannel& channel, bool ca
     return;
   }
   const auto queue = static_cast<std::uint32_t>(random.below(world_.queues.size()));
+  // Such queues refuse it.
+  const bool may_get = !world_.queues[queue].quorum || !world_.queues[queue].single_active;
   if (random.one_in(15)) {
     declare(number, queue, false);
-  } else if (channel.gets.size() < 5) {
+  } else if (may_get && channel.gets.size() < 5) {
     const bool no_ack = random.one_in(4);
     send(number, amqp::BasicGet{.queue = world_.queues[queue].name, .no_ack = no_ack});
     channel.gets.push_back({queue, no_ack});
@@ -222,18 +240,9 @@ void Client::act_as_getter(std::uint16_t number, ClientChannel& channel, bool ca
 // ---- the administrator and the drainer
 
 void Client::declare(std::uint16_t number, std::uint32_t queue, bool bind) {
-  const World::QueueOfWorld& described = world_.queues[queue];
-  amqp::FieldTable arguments;
-  if (described.max_priority != 0) {
-    arguments.set("x-max-priority", std::int64_t{described.max_priority});
-  }
-  if (described.dead_letters_to) {
-    arguments.set("x-dead-letter-exchange", "");
-    arguments.set("x-dead-letter-routing-key", world_.queues[*described.dead_letters_to].name);
-  }
-  if (described.single_active) {
-    arguments.set("x-single-active-consumer", true);
-  }
+  const QueueTraits& described = world_.queues[queue];
+  const amqp::FieldTable arguments = described.arguments(
+      described.dead_letters_to ? world_.queues[*described.dead_letters_to].name : "");
   const std::string encoded = arguments.encode();
   send(number, amqp::QueueDeclare{
                    .queue = described.name, .durable = described.durable, .arguments = {encoded}});

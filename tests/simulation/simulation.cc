@@ -118,7 +118,7 @@ class Crashes {
     if (patience_ == 0) {
       constexpr std::size_t steps_max = 600;
       patience_ = world.random.one_in(4) ? 1 : steps_max;
-      is_choosy_ = world.random.one_in(2);
+      is_choosy_ = world.mutation() == Mutation::store_splits_units || world.random.one_in(2);
     }
     --patience_;
     if (patience_ > 0 && !(is_choosy_ ? world.is_storing_together() : world.is_storing())) {
@@ -159,7 +159,7 @@ void finish(World& world, RunResult& result) {
     world.trace("==== everybody settles");
     world.come_to_rest(true);
     if (ok()) {
-      world.check_all_served();
+      world.check_all_served(false);
     }
   }
   if (ok() && world.random.one_in(3)) {
@@ -188,7 +188,7 @@ void finish(World& world, RunResult& result) {
     world.clients.back()->drain_queues();
     world.come_to_rest(false);
     world.check_queues(true);
-    world.check_all_served();
+    world.check_all_served(true);
     world.checker.check_nothing_lost();
   }
 }

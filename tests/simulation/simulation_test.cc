@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
                       MutationCase{Mutation::raises_prefetch, "its prefetch is"},
                       MutationCase{Mutation::cancels_first, "has left behind"},
                       MutationCase{Mutation::store_splits_units, "a part of a transaction"},
-                      MutationCase{Mutation::store_splits_units, "of what nobody has rejected"},
+                      MutationCase{Mutation::store_splits_units, "is in two places"},
                       MutationCase{Mutation::acks_rejects, "died on its way"},
                       MutationCase{Mutation::commits_rollbacks, "was rolled back"}));
 

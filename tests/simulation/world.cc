@@ -37,12 +37,39 @@ StoreFault store_fault(Mutation mutation) {
   return StoreFault::none;
 }
 
-std::vector<World::QueueOfWorld> choose_queues(Random& random) {
-  std::vector<World::QueueOfWorld> queues;
+/// What kills messages of the queue.
+void choose_deaths(QueueTraits& queue, Random& random) {
+  using Overflow = QueueTraits::Overflow;
+  queue.quorum = queue.durable && queue.max_priority == 0 && random.one_in(2);
+  if (random.one_in(4)) {
+    queue.message_ttl_ms = static_cast<std::int64_t>(random.between(100, 6000));
+  }
+  if (random.one_in(3)) {
+    if (random.one_in(3)) {
+      queue.max_length_bytes = random.between(300, 4000);
+    } else {
+      queue.max_length = random.between(0, 15);
+    }
+    if (random.one_in(2)) {
+      queue.overflow = queue.quorum || random.one_in(2) ? Overflow::reject_publish
+                                                        : Overflow::reject_publish_dlx;
+    }
+  }
+  if (queue.quorum && random.one_in(2)) {
+    queue.delivery_limit = static_cast<std::uint32_t>(random.below(4));
+  }
+  if (queue.quorum && queue.dead_letters_to && random.one_in(2)) {
+    queue.at_least_once = true;
+    queue.overflow = Overflow::reject_publish;
+  }
+}
+
+std::vector<QueueTraits> choose_queues(Random& random, bool is_deadly) {
+  std::vector<QueueTraits> queues;
   const std::size_t count = random.between(1, 4);
   for (std::size_t number = 0; number < count; ++number) {
     // The name decides where the queue lives: on this shard or that.
-    World::QueueOfWorld queue{fmt::format("q{}-{}", number, random.below(1000))};
+    QueueTraits queue{.name = fmt::format("q{}-{}", number, random.below(1000))};
     queue.durable = number == 0 || !random.one_in(4);
     queue.max_priority = random.one_in(5) ? 3 : 0;
     queue.single_active = random.one_in(4);
@@ -54,17 +81,19 @@ std::vector<World::QueueOfWorld> choose_queues(Random& random) {
           static_cast<std::uint32_t>(random.between(number + 1, count - 1));
     }
   }
-  return queues;
-}
-
-std::vector<Checker::QueueTraits> traits_of(const std::vector<World::QueueOfWorld>& queues) {
-  std::vector<Checker::QueueTraits> traits;
-  traits.reserve(queues.size());
-  for (const auto& queue : queues) {
-    traits.push_back(
-        {queue.durable, queue.max_priority, queue.single_active, queue.dead_letters_to});
+  for (QueueTraits& queue : queues) {
+    if (is_deadly) {
+      choose_deaths(queue, random);
+    }
   }
-  return traits;
+  for (const QueueTraits& queue : queues) {
+    // Or another dead letter would be made of each that it refuses, for ever.
+    QueueTraits* target = queue.keeps_letters() ? &queues[*queue.dead_letters_to] : nullptr;
+    if (target != nullptr && target->refused_die()) {
+      target->overflow = QueueTraits::Overflow::reject_publish;
+    }
+  }
+  return queues;
 }
 
 }  // namespace
@@ -173,9 +202,10 @@ void World::OneShard::send(model::ShardIndex to, model::Operation operation) {
 
 World::World(const WorldOptions& options)
     : random(options.seed),
-      queues(choose_queues(random)),
+      has_expiring_messages(options.seed % 2 == 0),
+      queues(choose_queues(random, options.seed % 2 == 0)),
       has_large_messages(random.one_in(4)),
-      checker(traits_of(queues)),
+      checker(queues),
       options_(options),
       disk_(make_simulated_disk(options.store, options.seed,
                                 options.mutation != Mutation::store_does_not_sync)) {
@@ -185,6 +215,7 @@ World::World(const WorldOptions& options)
     auto* channel = connection == nullptr ? nullptr : connection->find_channel(reference.channel);
     return channel == nullptr || channel->serial() != reference.serial || channel->row().closing;
   };
+  checker.now_ms = [this] { return clock.wall_ms(); };
   clients.push_back(std::make_unique<Client>(*this, Role::administrator, 0));
   static constexpr Role roles[] = {Role::publisher,  Role::consumer, Role::publisher,
                                    Role::transactor, Role::consumer, Role::getter,
@@ -242,6 +273,7 @@ void World::boot() {
     shards_.push_back(std::make_unique<OneShard>(*this, index));
     shards_.back()->shard->load(recovered);
   }
+  look_at_store(recovered);
   const auto orphans = topology_->orphans(recovered);
   store_->recovery_finished(orphans);
   store_->answer_at_once(false);
@@ -291,14 +323,17 @@ void World::restart_cleanly() {
     client->cut();
   }
   come_to_rest(false);
-  for (const auto& each : shards_) {
-    each->shard->seal_now();
-  }
-  come_to_rest(false);
-  for (const auto& each : shards_) {
-    if (each->shard->has_pending_work()) {
-      checker.fail("a shard has something to commit after all was sealed and committed");
+  const auto is_busy = [](const auto& each) { return each->shard->has_pending_work(); };
+  // Messages may expire meanwhile, but not for ever.
+  for (int count = 0; count < 20 && std::ranges::any_of(shards_, is_busy); ++count) {
+    for (const auto& each : shards_) {
+      each->shard->seal_now();
     }
+    while (round(false)) {
+    }
+  }
+  if (std::ranges::any_of(shards_, is_busy)) {
+    checker.fail("a shard has something to commit after all was sealed and committed");
   }
   store_->close(true);
   shut_down();

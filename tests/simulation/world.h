@@ -69,14 +69,6 @@ class World final : public model::TopologyListener {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  struct QueueOfWorld {
-    std::string name;
-    bool durable = true;
-    std::uint8_t max_priority = 0;
-    bool single_active = false;
-    std::optional<std::uint32_t> dead_letters_to = {};
-  };
-
   /// After a violation the world stays where it is, since taking it down may well break an
   /// assertion. Only the disk goes; nothing may be called after it.
   void abandon() { disk_.reset(); }
@@ -108,7 +100,8 @@ class World final : public model::TopologyListener {
   /// Invariants of the queues and bounds of memory.
   void check_queues(bool at_rest);
   /// At rest after everybody has settled all: nothing waits that could go on.
-  void check_all_served();
+  /// @param are_drained  everything there was has been taken out of the queues
+  void check_all_served(bool are_drained);
 
   // ---- for clients
   [[nodiscard]] connection::ShardConnections& connections(std::size_t shard) {
@@ -124,8 +117,14 @@ class World final : public model::TopologyListener {
 
   [[nodiscard]] Mutation mutation() const { return options_.mutation; }
 
+  struct Deaths {
+    std::uint32_t first_queue = never_died;
+    std::uint32_t last_queue = never_died;
+    Death last = Death::none;
+  };
+
   /// From the property bytes of a message.
-  [[nodiscard]] std::uint32_t first_death(std::string_view properties) const;
+  [[nodiscard]] Deaths deaths(std::string_view properties) const;
 
   std::uint32_t next_publisher() { return ++last_publisher_; }
 
@@ -141,7 +140,8 @@ class World final : public model::TopologyListener {
 
   Random random;
   ManualClock clock;
-  std::vector<QueueOfWorld> queues;
+  const bool has_expiring_messages;
+  std::vector<QueueTraits> queues;
   bool has_large_messages = false;
   Checker checker;
   std::vector<std::unique_ptr<Client>> clients;
@@ -180,10 +180,14 @@ class World final : public model::TopologyListener {
   void end_turn(OneShard& shard);
   void carry(model::ShardIndex from, model::ShardIndex to, std::size_t count);
   bool round(bool act);
+  void check_limits(const model::Queue& queue);
   void observe(model::Deliver& delivery);
   void observe(model::Got& answer);
   void observe(const Emission& emission, const model::Message& message);
   [[nodiscard]] std::optional<std::uint32_t> queue_number(model::QueueId id);
+  void look_at_store(const storage::Recovered& recovered);
+  void look_at_rows(std::uint32_t queue_number, storage::QueueId queue,
+                    const storage::SubQueueProgress& progress, Checker::Found& found);
 
   [[nodiscard]] Box& box(model::ShardIndex from, model::ShardIndex to) {
     return boxes_[from * options_.shards + to];

@@ -4,6 +4,7 @@
 #include "amqp/basic_properties.h"
 #include "amqp/field_table.h"
 #include "broker/base/limits.h"
+#include "broker/model/dead_letter_outbox.h"
 #include "broker/model/queue.h"
 #include "tests/simulation/world.h"
 
@@ -15,8 +16,20 @@ namespace {
 
 /// More rounds than any run needs to come to rest.
 constexpr int rounds_max = 5000;
-/// Quiet rounds of 100 ms each: longer than anything that waits for the clock.
+/// Quiet rounds: longer than anything that waits for the clock but the messages' times to live.
 constexpr int quiet_rounds = 25;
+constexpr std::int64_t round_ms = 100;
+
+/// Letters that a full queue refuses are tried again for ever.
+bool is_retry(const model::Operation& operation) {
+  if (const auto* publish = std::get_if<model::Publish>(&operation)) {
+    return model::is_dead_letter_sender(publish->publisher.channel.connection);
+  }
+  if (const auto* confirmed = std::get_if<model::Confirmed>(&operation)) {
+    return model::is_dead_letter_sender(confirmed->channel.connection) && confirmed->refused;
+  }
+  return std::holds_alternative<model::PublishesTaken>(operation);
+}
 
 }  // namespace
 
@@ -32,9 +45,10 @@ bool World::round(bool act) {
   }
   for (model::ShardIndex from = 0; from < options_.shards; ++from) {
     for (model::ShardIndex to = 0; to < options_.shards; ++to) {
-      if (const std::size_t waiting = box(from, to).operations.size(); waiting > 0) {
-        carry(from, to, waiting);
-        busy = true;
+      const auto& operations = box(from, to).operations;
+      if (!operations.empty()) {
+        busy |= !std::ranges::all_of(operations, is_retry);
+        carry(from, to, operations.size());
       }
     }
   }
@@ -75,7 +89,7 @@ void World::come_to_rest(bool act) {
     quiet = round(act) ? 0 : quiet + 1;
     checker.check_suspicions();
     if (quiet > 0) {
-      tick(100);
+      tick(round_ms);
     }
   }
 }
@@ -89,6 +103,7 @@ void World::check_queues(bool at_rest) {
       }
       const auto number = queue_number(queue.record().id);
       const std::size_t held = number ? checker.held_bytes_max(*number) : 0;
+      check_limits(queue);
       // What was held may have come back to memory; a chunk and a message may lie above the window
       // of each priority.
       const std::size_t windows = queue.record().settings.max_priority + std::size_t{1};
@@ -116,10 +131,33 @@ void World::check_queues(bool at_rest) {
   }
 }
 
-void World::check_all_served() {
+/// Nothing is in it any more that should have gone by itself.
+void World::check_limits(const model::Queue& queue) {
+  const model::QueueSettings& settings = queue.settings();
+  const bool keeps = settings.keeps_dead_letters();
+  // Longer than any queue's messages live.
+  if (settings.message_ttl_ms && *settings.message_ttl_ms < quiet_rounds * round_ms && !keeps &&
+      queue.ready_count() > 0) {
+    checker.fail(fmt::format("{} has {} messages that have expired", queue.record().described(),
+                             queue.ready_count()));
+  }
+  const bool is_too_long =
+      (settings.max_length && queue.ready_count() > *settings.max_length) ||
+      (settings.max_length_bytes && queue.ready_bytes() > *settings.max_length_bytes);
+  if (settings.overflow == model::QueueSettings::Overflow::drop_head && is_too_long) {
+    checker.fail(fmt::format("{} has {} messages of {} bytes, more than it may",
+                             queue.record().described(), queue.ready_count(), queue.ready_bytes()));
+  }
+}
+
+void World::check_all_served(bool are_drained) {
   for (const auto& each : shards_) {
     each->shard->visit_queues([&](const model::Queue& queue) {
-      if (queue.unacked_count() > 0) {
+      const auto number = queue_number(queue.record().id);
+      // What its target does not take stays in a queue.
+      const bool may_keep = !are_drained && number && queues[*number].keeps_letters() &&
+                            queues[*queues[*number].dead_letters_to].refuses();
+      if (queue.unacked_count() > 0 && !may_keep) {
         checker.fail(fmt::format("{} has {} unacked messages although everybody has settled",
                                  queue.record().described(), queue.unacked_count()));
       }
@@ -155,17 +193,28 @@ std::optional<std::uint32_t> World::queue_number(model::QueueId id) {
   return std::nullopt;
 }
 
-std::uint32_t World::first_death(std::string_view properties) const {
+World::Deaths World::deaths(std::string_view properties) const {
   const auto decoded = amqp::decode_properties(properties);
-  if (!decoded || !decoded->headers) {
-    return never_died;
-  }
-  const auto headers = amqp::FieldTable::decode(decoded->headers->bytes);
-  const amqp::FieldValue* name = headers ? headers->find("x-first-death-queue") : nullptr;
-  const auto found = std::ranges::find_if(queues, [name](const QueueOfWorld& queue) {
-    return name != nullptr && name->as_string() != nullptr && *name->as_string() == queue.name;
-  });
-  return found == queues.end() ? never_died : static_cast<std::uint32_t>(found - queues.begin());
+  const auto headers = decoded && decoded->headers
+                           ? amqp::FieldTable::decode(decoded->headers->bytes)
+                           : std::nullopt;
+  const auto text_of = [&headers](std::string_view name) -> std::string_view {
+    const amqp::FieldValue* value = headers ? headers->find(name) : nullptr;
+    return value == nullptr || value->as_string() == nullptr ? std::string_view{}
+                                                             : *value->as_string();
+  };
+  const auto queue_of = [&](std::string_view name) {
+    const auto found = std::ranges::find(queues, text_of(name), &QueueTraits::name);
+    return found == queues.end() ? never_died : static_cast<std::uint32_t>(found - queues.begin());
+  };
+  Deaths deaths{queue_of("x-first-death-queue"), queue_of("x-last-death-queue")};
+  const std::string_view reason = text_of("x-last-death-reason");
+  deaths.last = reason == "rejected"         ? Death::rejected
+                : reason == "expired"        ? Death::expired
+                : reason == "maxlen"         ? Death::maxlen
+                : reason == "delivery_limit" ? Death::delivery_limit
+                                             : Death::none;
+  return deaths;
 }
 
 void World::observe(model::Deliver& delivery) {
@@ -203,7 +252,11 @@ void World::observe(const Emission& emission, const model::Message& message) {
   }
   Emission named = emission;
   named.name.queue = *number;
-  named.name.first_death = first_death(message.properties());
+  const Deaths died = deaths(message.properties());
+  named.name.first_death = died.first_queue;
+  named.last_queue = died.last_queue;
+  named.last_death = died.last;
+  named.published_ms = message.traits().published_ms;
   if (!read_body(message.body(), named.name.publisher, named.name.number)) {
     checker.fail("a damaged message is delivered from " + queues[*number].name);
     return;
