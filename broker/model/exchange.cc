@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "broker/model/consistent_hash_exchange.h"
+#include "broker/model/delayed_exchange.h"
 #include "broker/model/direct_exchange.h"
 #include "broker/model/fanout_exchange.h"
 #include "broker/model/headers_exchange.h"
@@ -42,6 +43,8 @@ std::string_view name_of(ExchangeType type) {
       return "x-modulus-hash";
     case ExchangeType::local_random:
       return "x-local-random";
+    case ExchangeType::delayed_message:
+      return "x-delayed-message";
   }
   return {};
 }
@@ -64,6 +67,8 @@ std::string_view description_of(ExchangeType type) {
       return "One binding by the hash of the routing key, modulo their number";
     case ExchangeType::local_random:
       return "One queue by chance; binding keys are empty";
+    case ExchangeType::delayed_message:
+      return "Delayed Message Exchange.";
   }
   return {};
 }
@@ -77,6 +82,15 @@ std::optional<ExchangeType> exchange_type_from(std::string_view name) {
   return std::nullopt;
 }
 
+Checked<ExchangeType> check_exchange_type(std::string_view name) {
+  if (const auto type = exchange_type_from(name)) {
+    return *type;
+  }
+  return ProtocolError{
+      amqp::ReplyCode::command_invalid,
+      fmt::format("{} exchange type '{}'", name.empty() ? "invalid" : "unknown", name)};
+}
+
 std::string describe_exchange(std::string_view vhost, std::string_view name) {
   return fmt::format("exchange '{}' in vhost '{}'", name, vhost);
 }
@@ -84,6 +98,9 @@ std::string describe_exchange(std::string_view vhost, std::string_view name) {
 std::optional<ProtocolError> check_type_arguments(const ExchangeRecord& record) {
   if (record.type == ExchangeType::consistent_hash) {
     return check_hash_arguments(record);
+  }
+  if (record.type == ExchangeType::delayed_message) {
+    return check_delay_arguments(record);
   }
   return std::nullopt;
 }
@@ -106,6 +123,8 @@ std::shared_ptr<Exchange> Exchange::create(ExchangeRecord record) {
       return std::make_shared<ModulusHashExchange>(std::move(record));
     case ExchangeType::local_random:
       return std::make_shared<LocalRandomExchange>(std::move(record));
+    case ExchangeType::delayed_message:
+      return std::make_shared<DelayedExchange>(std::move(record));
   }
   LEPUS_ASSERT(false, "every type has a class");
 }

@@ -29,20 +29,31 @@ enum class ExchangeType {
   consistent_hash,
   random,
   modulus_hash,
-  local_random
+  local_random,
+  delayed_message
 };
 
 inline constexpr std::array exchange_types{
     ExchangeType::direct,       ExchangeType::fanout,          ExchangeType::topic,
     ExchangeType::headers,      ExchangeType::consistent_hash, ExchangeType::random,
-    ExchangeType::modulus_hash, ExchangeType::local_random,
+    ExchangeType::modulus_hash, ExchangeType::local_random,    ExchangeType::delayed_message,
 };
 
-/// "direct", …, "x-consistent-hash", "x-random", "x-modulus-hash", "x-local-random".
+/// "direct", …, "x-consistent-hash", "x-random", "x-modulus-hash", "x-local-random",
+/// "x-delayed-message".
 [[nodiscard]] std::string_view name_of(ExchangeType type);
 /// One sentence for the management API.
 [[nodiscard]] std::string_view description_of(ExchangeType type);
 [[nodiscard]] std::optional<ExchangeType> exchange_type_from(std::string_view name);
+/// 503 for a name that is not known.
+[[nodiscard]] Checked<ExchangeType> check_exchange_type(std::string_view name);
+
+/// Which queue, and where it lives.
+struct QueuePlace {
+  QueueId id{};
+  PartitionIndex partition = 0;
+  ShardIndex owner = 0;  ///< the shard that has the partition in this run
+};
 
 /// What an exchange was declared with.
 struct ExchangeRecord {
@@ -54,6 +65,7 @@ struct ExchangeRecord {
   bool internal = false;
   amqp::FieldTable arguments;
   std::string user;  ///< who declared it; "rmq-internal" for the predeclared ones
+  QueuePlace delay_queue = {};  ///< of x-delayed-message
 };
 
 /// "exchange 'x' in vhost '/'", as RabbitMQ's error texts have it.
@@ -127,6 +139,9 @@ class Exchange {
   /// properties or chance have a say. Any thread.
   [[nodiscard]] virtual bool routes_by_keys_alone() const { return true; }
 
+  /// Where messages with a delay go, of a type that delays; else null. Any thread.
+  [[nodiscard]] virtual const std::shared_ptr<QueueRecord>* delay_queue() const { return nullptr; }
+
   /// 406 for a binding that an exchange of this type can't have, or nothing.
   /// @param queue  the destination, null if it is an exchange
   [[nodiscard]] virtual std::optional<ProtocolError> check_binding(
@@ -139,6 +154,11 @@ class Exchange {
 
  protected:
   explicit Exchange(ExchangeRecord record);
+
+  /// For a type that leaves its index to another one.
+  static void index_in(Exchange& other, Binding& binding) { other.index_binding(binding); }
+
+  static void unindex_in(Exchange& other, Binding& binding) { other.unindex_binding(binding); }
 
  private:
   virtual void index_binding(Binding& binding) = 0;

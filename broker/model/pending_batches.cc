@@ -38,14 +38,14 @@ void PendingBatches::add(PendingRow&& row, std::int64_t now_ms) {
   partitions_[row.queue->record().partition].rows.push_back(std::move(row));
 }
 
-void PendingBatches::progress_changed(Queue& queue, bool urgent, std::int64_t now_ms) {
+void PendingBatches::progress_changed(StoredQueue& queue, bool urgent, std::int64_t now_ms) {
   wants_commit_by(urgent ? now_ms : now_ms + limits::progress_wait_ms_max);
   if (queue.is_durable()) {
     queue.mark_progress_changed(partitions_[queue.record().partition].changed);
   }
 }
 
-void PendingBatches::forget_progress(Queue& queue) {
+void PendingBatches::forget_progress(StoredQueue& queue) {
   Partition& partition = partitions_[queue.record().partition];
   std::erase(partition.changed, &queue);
   std::erase(partition.paging, &queue);
@@ -105,11 +105,11 @@ void PendingBatches::put_row(const PendingRow& row, storage::Batch& batch) {
 
 bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Batch& batch,
                               Unit& unit) {
-  Queue& queue = *row.queue;
+  StoredQueue& queue = *row.queue;
   if (!queue.seal_row(row)) {
     // Settled before it was written. By a consumer, that is as safe as a commit; by a transaction
     // or by dead-lettering only once the unit is committed, which holds what took its place.
-    if (unit.holds_groups || queue.may_have_dead_lettered()) {
+    if (unit.holds_groups || queue.may_have_passed_on()) {
       unit.waiters.push_back(row.publisher);
     } else {
       answer_(row.publisher, false);
@@ -129,7 +129,7 @@ bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Ba
 
 bool PendingBatches::note_transient_floors(Partition& partition, storage::Batch& batch) {
   bool has_moved = false;
-  std::erase_if(partition.paging, [&](Queue* queue) {
+  std::erase_if(partition.paging, [&](StoredQueue* queue) {
     has_moved |= queue->note_transient_floors(batch);
     return queue->ends_paging();
   });
@@ -147,7 +147,7 @@ std::unique_ptr<storage::Batch> PendingBatches::seal_partition(Partition& partit
     is_empty &= !seal_row(row, partition, *batch, unit);
   }
   partition.rows.clear();
-  for (Queue* queue : partition.changed) {
+  for (StoredQueue* queue : partition.changed) {
     is_empty = false;
     if (queue->is_first_use_uncommitted()) {
       unit.first_uses.push_back(queue->record().id);

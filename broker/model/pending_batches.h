@@ -9,7 +9,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
-#include "broker/model/queue.h"
+#include "broker/model/stored_queue.h"
 #include "storage/cut_gate.h"
 #include "storage/store.h"
 
@@ -38,9 +38,9 @@ class PendingBatches {
   void load(const storage::Recovered& recovered);
 
   void add(PendingRow&& row, std::int64_t now_ms);
-  void progress_changed(Queue& queue, bool urgent, std::int64_t now_ms);
+  void progress_changed(StoredQueue& queue, bool urgent, std::int64_t now_ms);
   /// No record of the queue is written any more.
-  void forget_progress(Queue& queue);
+  void forget_progress(StoredQueue& queue);
   /// The topology's log says that the queue is gone; here its rows and record go, behind the units
   /// that still have something of it.
   void queue_deleted(const QueueRecord& queue, std::int64_t now_ms);
@@ -72,8 +72,8 @@ class PendingBatches {
   struct Partition {
     storage::BatchNumber last_number = 0;
     std::vector<PendingRow> rows;
-    std::vector<Queue*> changed;  // queues whose progress record must be written
-    std::vector<Queue*> paging;   // queues with transient rows on disk
+    std::vector<StoredQueue*> changed;  // queues whose progress record must be written
+    std::vector<StoredQueue*> paging;   // queues with transient rows on disk
     std::vector<QueueId> deleted;
   };
 

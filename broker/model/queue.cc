@@ -20,19 +20,15 @@ Durability durability_of(const QueueRecord& record) {
 }  // namespace
 
 Queue::Queue(std::shared_ptr<QueueRecord> record, QueueHost& host)
-    : record_(std::move(record)),
-      settings_(record_, &record_->settings),
+    : StoredQueue(std::move(record)),
+      settings_(shared_record(), &shared_record()->settings),
       host_(host),
-      consumers_(record_->settings.single_active_consumer),
+      consumers_(this->record().settings.single_active_consumer),
       last_used_ms_(host.clock().steady_ms()),
       had_dead_letter_exchange_(settings_->dead_letter_exchange.has_value()) {
   sub_queues_.push_back(
-      std::make_unique<SubQueue>(Priority{0}, durability_of(*record_), host_.memory()));
+      std::make_unique<SubQueue>(Priority{0}, durability_of(this->record()), host_.memory()));
   schedule_timer();
-}
-
-Queue::~Queue() {
-  LEPUS_ASSERT(pending_rows_ == 0, "batches do not outlive their queue");
 }
 
 SubQueue* Queue::find_sub_queue(Priority priority) {
@@ -55,7 +51,7 @@ SubQueue& Queue::sub_queue(Priority priority) {
   auto place = std::find_if(sub_queues_.begin(), sub_queues_.end(),
                             [priority](const auto& other) { return other->priority() < priority; });
   SubQueue& added = **sub_queues_.insert(
-      place, std::make_unique<SubQueue>(priority, durability_of(*record_), host_.memory()));
+      place, std::make_unique<SubQueue>(priority, durability_of(record()), host_.memory()));
   if (first_use_ != FirstUse::none) {
     added.note_consumer();
   }
@@ -63,7 +59,7 @@ SubQueue& Queue::sub_queue(Priority priority) {
 }
 
 SubQueue& Queue::push_target(const Message& message) {
-  const std::uint8_t max_priority = record_->settings.max_priority;
+  const std::uint8_t max_priority = record().settings.max_priority;
   if (max_priority == 0) [[likely]] {
     return *sub_queues_.back();
   }
@@ -71,7 +67,7 @@ SubQueue& Queue::push_target(const Message& message) {
 }
 
 PublishAnswer Queue::publish(MessagePtr message, const PublisherRef& publisher) {
-  if (ended_) {
+  if (has_ended()) {
     return PublishAnswer::taken;  // routed before the queue went
   }
   if (refuses(*message)) {
@@ -86,7 +82,7 @@ PublishAnswer Queue::publish(MessagePtr message, const PublisherRef& publisher) 
   const auto pushed = target.push(message, host_.memory().window_bytes());
   const bool waits_for_commit = pushed.needs_row && target.stores(*message);
   if (pushed.needs_row) {
-    ++pending_rows_;
+    note_pending_row();
     host_.add_pending({this,
                        {target.priority(), pushed.position},
                        std::move(message),
@@ -99,7 +95,7 @@ PublishAnswer Queue::publish(MessagePtr message, const PublisherRef& publisher) 
 }
 
 void Queue::progress_changed(bool urgent) {
-  const bool is_known = record_->durable ? progress_is_dirty_ : !is_marked_paging_;
+  const bool is_known = is_durable() ? is_progress_dirty() : !is_marked_paging();
   if (urgent || !is_known) [[unlikely]] {
     host_.progress_changed(*this, urgent);
   }
@@ -116,7 +112,7 @@ std::uint64_t Queue::purge() {
 }
 
 void Queue::end() {
-  ended_ = true;
+  note_end();
   for (const auto& sub_queue : sub_queues_) {
     sub_queue->purge();
   }
@@ -137,21 +133,14 @@ void Queue::touch() {
 
 bool Queue::is_settled(MessagePlace place) const {
   const SubQueue* sub_queue = find_sub_queue(place.priority);
-  return ended_ || sub_queue == nullptr || sub_queue->is_settled(place.position);
+  return has_ended() || sub_queue == nullptr || sub_queue->is_settled(place.position);
 }
 
-bool Queue::seal_row(const PendingRow& row) {
-  LEPUS_ASSERT(pending_rows_ > 0, "the row was counted when it was added");
-  if (is_settled(row.place)) {
-    --pending_rows_;
-    return false;
-  }
-  find_sub_queue(row.place.priority)->row_sealed(*row.message);
-  return true;
+void Queue::row_sealed(MessagePlace place, const Message& message) {
+  find_sub_queue(place.priority)->row_sealed(message);
 }
 
-storage::QueueProgress Queue::seal_progress() {
-  progress_is_dirty_ = false;
+storage::QueueProgress Queue::make_progress() {
   storage::QueueProgress progress;
   progress.sub_queues.reserve(sub_queues_.size());
   for (auto sub_queue = sub_queues_.rbegin(); sub_queue != sub_queues_.rend(); ++sub_queue) {
@@ -166,24 +155,16 @@ bool Queue::note_transient_floors(storage::Batch& batch) {
   bool has_moved = false;
   for (const auto& sub_queue : sub_queues_) {
     if (const auto floor = sub_queue->take_moved_transient_floor()) {
-      batch.note_transient_floor(record_->id, sub_queue->priority(), *floor);
+      batch.note_transient_floor(record().id, sub_queue->priority(), *floor);
       has_moved = true;
     }
   }
   return has_moved;
 }
 
-void Queue::mark_paging(std::vector<Queue*>& paging) {
-  if (!is_marked_paging_) {
-    is_marked_paging_ = true;
-    paging.push_back(this);
-  }
-}
-
-bool Queue::ends_paging() {
-  is_marked_paging_ =
-      std::ranges::any_of(sub_queues_, [](const auto& sub_queue) { return sub_queue->is_paged(); });
-  return !is_marked_paging_;
+bool Queue::is_paged() const {
+  return std::ranges::any_of(sub_queues_,
+                             [](const auto& sub_queue) { return sub_queue->is_paged(); });
 }
 
 void Queue::note_use() {
@@ -197,7 +178,7 @@ void Queue::note_use() {
   }
   // What is stored from now on is committed with the record or after it.
   first_use_ = has_stored ? FirstUse::uncommitted : FirstUse::committed;
-  if (record_->durable) {
+  if (is_durable()) {
     progress_changed(true);
   }
 }
@@ -208,18 +189,9 @@ void Queue::first_use_committed() {
   deliver_ready();
 }
 
-void Queue::row_finished(MessagePlace place, bool committed) {
-  LEPUS_ASSERT(pending_rows_ > 0, "the row was counted when it was added");
-  --pending_rows_;
-  if (!ended_ && committed) {
+void Queue::row_committed(MessagePlace place, bool committed) {
+  if (committed) {
     find_sub_queue(place.priority)->committed(place.position + 1);
-  }
-}
-
-void Queue::mark_progress_changed(std::vector<Queue*>& changed) {
-  if (!progress_is_dirty_) {
-    progress_is_dirty_ = true;
-    changed.push_back(this);
   }
 }
 
@@ -243,7 +215,7 @@ void Queue::read_ahead() {
 }
 
 void Queue::page_out() {
-  if (consumers_.empty() && waiting_gets_.empty() && !ended_) {
+  if (consumers_.empty() && waiting_gets_.empty() && !has_ended()) {
     for (const auto& sub_queue : sub_queues_) {
       sub_queue->page_out();
     }
@@ -252,7 +224,7 @@ void Queue::page_out() {
 
 void Queue::rows_read(Priority priority, std::uint64_t generation, std::vector<StoredRow> rows,
                       const storage::ReadOutcome& outcome) {
-  if (ended_) {
+  if (has_ended()) {
     return;
   }
   SubQueue* sub_queue = find_sub_queue(priority);
@@ -300,7 +272,7 @@ void Queue::read_has_failed(const std::string& error) {
   for (GetMessage& get : std::exchange(waiting_gets_, {})) {
     host_.got({.request = get.request,
                .error = ProtocolError{amqp::ReplyCode::internal_error,
-                                      record_->described() + " can't be read"}});
+                                      record().described() + " can't be read"}});
   }
   schedule_timer();
 }

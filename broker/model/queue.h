@@ -12,23 +12,16 @@
 #include "broker/model/operations.h"
 #include "broker/model/publish_answer.h"
 #include "broker/model/queue_record.h"
+#include "broker/model/stored_queue.h"
 #include "broker/model/sub_queue.h"
 
 namespace lepus::model {
 
+class DelayQueue;
 class Queue;
 
 /// Why a message leaves its queue for the dead-letter exchange; the names are those of x-death.
 enum class DeadLetterReason { expired, rejected, maxlen, delivery_limit };
-
-/// A message that must be written before its publisher is answered (or, if transient, before it
-/// leaves memory).
-struct PendingRow {
-  Queue* queue = nullptr;
-  MessagePlace place;
-  MessagePtr message;
-  PublisherRef publisher;
-};
 
 /// What a queue asks of the shard that it lives on.
 class QueueHost {
@@ -39,8 +32,8 @@ class QueueHost {
   virtual void add_pending(PendingRow&& row) = 0;
   /// The progress record or the floor of transient rows has changed. `urgent`: commit it soon, as
   /// if a publisher waited.
-  virtual void progress_changed(Queue& queue, bool urgent) = 0;
-  virtual void start_read(Queue& queue, Priority priority, storage::PositionRange positions,
+  virtual void progress_changed(StoredQueue& queue, bool urgent) = 0;
+  virtual void start_read(StoredQueue& queue, Priority priority, storage::PositionRange positions,
                           std::size_t bytes_max, std::uint64_t generation) = 0;
   /// A message that leaves the queue (or, without a place, was refused by it) and would go to its
   /// dead-letter exchange.
@@ -54,14 +47,16 @@ class QueueHost {
   virtual void got(Got&& answer) = 0;
   virtual OutputWindow* output_window(ConnectionId connection) = 0;
   /// on_timer() is due at this time (steady), no longer at queue.timer_at_ms().
-  virtual void set_timer(Queue& queue, std::int64_t at_ms) = 0;
+  virtual void set_timer(StoredQueue& queue, std::int64_t at_ms) = 0;
+  /// What is due may leave this queue now.
+  virtual void release_due(DelayQueue& queue) = 0;
   /// What all queues of the shard share.
   virtual QueueMemory& memory() = 0;
   /// Calls resume() when messages have been acked and may be delivered again.
   virtual void wait_for_acks(Queue& queue) = 0;
   /// Nobody uses the queue any more (auto-delete, x-expires): delete it after this call.
   virtual void queue_ended(Queue& queue) = 0;
-  virtual void read_fault(const Queue& queue, std::string_view what) = 0;
+  virtual void read_fault(const StoredQueue& queue, std::string_view what) = 0;
 };
 
 /// What a queue has done, for management.
@@ -78,16 +73,9 @@ struct QueueCounters {
 
 /// A queue: messages in order, and who gets them. Lives on one shard and is touched by its thread
 /// alone.
-class Queue {
+class Queue final : public StoredQueue {
  public:
   Queue(std::shared_ptr<QueueRecord> record, QueueHost& host);
-  Queue(const Queue&) = delete;
-  Queue& operator=(const Queue&) = delete;
-  ~Queue();
-
-  [[nodiscard]] const QueueRecord& record() const { return *record_; }
-
-  [[nodiscard]] const std::shared_ptr<QueueRecord>& shared_record() const { return record_; }
 
   /// What is in force: the record's settings, or those with policies.
   [[nodiscard]] const QueueSettings& settings() const { return *settings_; }
@@ -99,13 +87,10 @@ class Queue {
   /// Policies have changed: from now on these hold, for messages that are here already too.
   void change_settings(std::shared_ptr<const QueueSettings> settings);
 
-  /// Whether messages may have left for a dead-letter exchange, in this run.
-  [[nodiscard]] bool may_have_dead_lettered() const { return had_dead_letter_exchange_; }
+  /// To a dead-letter exchange.
+  [[nodiscard]] bool may_have_passed_on() const override { return had_dead_letter_exchange_; }
 
-  [[nodiscard]] bool is_durable() const { return record_->durable; }
-
-  /// The message is to outlast a restart here.
-  [[nodiscard]] bool stores(const Message& message) const {
+  [[nodiscard]] bool stores(const Message& message) const override {
     return sub_queues_.front()->stores(message);
   }
 
@@ -135,51 +120,30 @@ class Queue {
 
   // ---- the whole queue ----
   std::uint64_t purge();
-  /// Settles everything and cancels the consumers; the queue is only kept for what is still being
-  /// committed.
-  void end();
-
-  [[nodiscard]] bool has_ended() const { return ended_; }
+  /// And cancels the consumers.
+  void end() override;
 
   /// basic.get, declare and the like: x-expires starts anew.
   void touch();
-  void on_timer();
+  void on_timer() override;
 
-  /// When on_timer() is due (steady); 0: never.
-  [[nodiscard]] std::int64_t timer_at_ms() const { return timer_at_ms_; }
-
-  // ---- the store ----
-  [[nodiscard]] bool is_settled(MessagePlace place) const;
-  /// The batch that is being sealed takes this row. @return false: it must not be written.
-  bool seal_row(const PendingRow& row);
-  /// After all rows of the batch: the record that belongs into it.
-  [[nodiscard]] storage::QueueProgress seal_progress();
-  /// @return whether some floor has moved since the last time.
-  bool note_transient_floors(storage::Batch& batch);
-  /// A transient row was sealed: adds the queue unless it is among them.
-  void mark_paging(std::vector<Queue*>& paging);
-  /// True once none of its messages lives on disk only; it is marked again by the next such row.
-  bool ends_paging();
-  /// The row's commit has ended. Only what is committed may leave memory.
-  void row_finished(MessagePlace place, bool committed);
-  /// A batch that takes a row takes the record too: adds the queue unless it is among them.
-  void mark_progress_changed(std::vector<Queue*>& changed);
-
-  [[nodiscard]] bool has_unfinished_rows() const { return pending_rows_ > 0; }
+  // ---- the store
+  [[nodiscard]] bool is_settled(MessagePlace place) const override;
+  bool note_transient_floors(storage::Batch& batch) override;
 
   /// Messages of an earlier run, or of before its first consumer, are not delivered before the
   /// record that says so is committed: after a crash they must come back as redelivered.
-  [[nodiscard]] bool is_first_use_uncommitted() const {
+  [[nodiscard]] bool is_first_use_uncommitted() const override {
     return first_use_ == FirstUse::uncommitted;
   }
 
   void first_use_committed();
 
-  /// Lets go of what can be read again, unless somebody consumes it.
-  void page_out();
+  /// Unless somebody consumes it.
+  void page_out() override;
   void rows_read(Priority priority, std::uint64_t generation, std::vector<StoredRow> rows,
-                 const storage::ReadOutcome& outcome);
-  void restore(const storage::QueueProgress& progress, bool clean_stop);
+                 const storage::ReadOutcome& outcome) override;
+  void restore(const storage::QueueProgress& progress, bool clean_stop) override;
 
   // ---- for management ----
   [[nodiscard]] std::uint64_t ready_count() const;
@@ -197,6 +161,11 @@ class Queue {
 
  private:
   friend class Shard;
+
+  void row_sealed(MessagePlace place, const Message& message) override;
+  void row_committed(MessagePlace place, bool committed) override;
+  [[nodiscard]] storage::QueueProgress make_progress() override;
+  [[nodiscard]] bool is_paged() const override;
 
   SubQueue& sub_queue(Priority priority);
   [[nodiscard]] SubQueue* find_sub_queue(Priority priority);
@@ -247,7 +216,6 @@ class Queue {
   void set_timer(std::int64_t at_ms);
   void progress_changed(bool urgent = false);
 
-  const std::shared_ptr<QueueRecord> record_;
   std::shared_ptr<const QueueSettings> settings_;  // never null
   QueueHost& host_;
   std::vector<std::unique_ptr<SubQueue>> sub_queues_;  // highest priority first
@@ -255,21 +223,16 @@ class Queue {
   std::vector<GetMessage> waiting_gets_;  // until their message has been read
   QueueCounters counters_;
   std::int64_t last_used_ms_ = 0;        // steady; for x-expires
-  std::int64_t timer_at_ms_ = 0;         // 0: none is set
   std::uint32_t tokens_held_ = 0;        // by all consumers together
   std::uint64_t kept_letters_ = 0;       // messages of ConsumerId::dead_lettering
   std::size_t kept_letters_bytes_ = 0;   // their memory
   std::uint64_t kept_body_bytes_ = 0;    // their bodies
-  std::uint32_t pending_rows_ = 0;       // rows in pending or in-flight batches name this queue
   FirstUse first_use_ = FirstUse::none;  // by a consumer or a get
   bool has_expiring_messages_ = false;   // some message had an expiration of its own
   bool had_dead_letter_exchange_ = false;
-  bool progress_is_dirty_ = false;
-  bool is_marked_paging_ = false;
   bool waits_for_acks_ = false;
   bool had_read_fault_ = false;  // the next read waits for the timer
   bool delivering_ = false;
-  bool ended_ = false;
 };
 
 }  // namespace lepus::model

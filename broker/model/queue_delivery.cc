@@ -10,15 +10,15 @@ namespace lepus::model {
 
 std::optional<ProtocolError> Queue::check_consumer(
     const ConsumerSpecification& specification) const {
-  if (record_->settings.type == QueueType::quorum) {
+  if (record().settings.type == QueueType::quorum) {
     return std::nullopt;  // Quorum queues take the flag and do nothing with it.
   }
   const bool refused = consumers_.has_exclusive() ||
                        (specification.exclusive &&
-                        (!consumers_.empty() || record_->settings.single_active_consumer));
+                        (!consumers_.empty() || record().settings.single_active_consumer));
   if (refused) {
     return ProtocolError{amqp::ReplyCode::access_refused,
-                         record_->described() + " in exclusive use"};
+                         record().described() + " in exclusive use"};
   }
   return std::nullopt;
 }
@@ -26,7 +26,7 @@ std::optional<ProtocolError> Queue::check_consumer(
 void Queue::start_consumer(const ConsumerSpecification& specification) {
   auto consumer = std::make_unique<Consumer>();
   consumer->specification = specification;
-  if (record_->settings.type == QueueType::quorum) {
+  if (record().settings.type == QueueType::quorum) {
     consumer->specification.exclusive = false;  // see check_consumer()
   }
   consumer->queue = this;
@@ -60,10 +60,10 @@ std::unique_ptr<Consumer> Queue::remove_consumer(ConsumerId id) {
 
 void Queue::consumers_have_gone() {
   touch();
-  if (ended_) {
+  if (has_ended()) {
     return;
   }
-  if (consumers_.empty() && record_->auto_delete) {
+  if (consumers_.empty() && record().auto_delete) {
     host_.queue_ended(*this);
     return;
   }
@@ -71,7 +71,7 @@ void Queue::consumers_have_gone() {
 }
 
 void Queue::deliver_ready() {
-  if (delivering_ || ended_) {
+  if (delivering_ || has_ended()) {
     return;  // the loop below goes on with whatever has changed
   }
   if (is_first_use_uncommitted()) [[unlikely]] {
@@ -147,7 +147,7 @@ Consumer* Queue::next_consumer() {
       if (!consumer->token_requested) {
         consumer->token_requested = true;
         host_.request_token(
-            {consumer->specification.channel, record_->id, consumer->specification.id});
+            {consumer->specification.channel, record().id, consumer->specification.id});
       }
     } else {
       return consumer;
@@ -178,8 +178,8 @@ void Queue::deliver_front(SubQueue& from, Consumer& consumer) {
   progress_changed();
   host_.deliver(Deliver{.channel = specification.channel,
                         .consumer = specification.id,
-                        .queue = record_->id,
-                        .owner = record_->owner,
+                        .queue = record().id,
+                        .owner = record().owner,
                         .place = {from.priority(), taken.position},
                         .message = std::move(taken.message),
                         .redelivered = taken.redelivered,
@@ -240,7 +240,7 @@ void Queue::change_channel_limit(ConsumerId id, bool channel_limited) {
 // ---- settling
 
 void Queue::settle(ConsumerId id, Settlement settlement, std::span<const MessagePlace> places) {
-  if (ended_) {
+  if (has_ended()) {
     return;
   }
   Consumer* const consumer = consumers_.find(id);
@@ -267,7 +267,7 @@ void Queue::messages_came_back() {
 }
 
 void Queue::leave(std::span<const LeaveQueue::Holder> holders) {
-  if (ended_) {
+  if (has_ended()) {
     return;
   }
   bool consumer_has_gone = false;
@@ -355,22 +355,22 @@ void Queue::get(GetMessage&& get) {
 }
 
 void Queue::answer_gets() {
-  while (!waiting_gets_.empty() && (ended_ || !is_first_use_uncommitted())) {
-    SubQueue* from = ended_ ? nullptr : next_sub_queue();
-    if (from == nullptr && !ended_ && ready_count() > 0 && may_keep_another_letter()) {
+  while (!waiting_gets_.empty() && (has_ended() || !is_first_use_uncommitted())) {
+    SubQueue* from = has_ended() ? nullptr : next_sub_queue();
+    if (from == nullptr && !has_ended() && ready_count() > 0 && may_keep_another_letter()) {
       return;  // on disk: rows_read() comes back here
     }
     const GetMessage get = std::move(waiting_gets_.front());
     waiting_gets_.erase(waiting_gets_.begin());
     answer_get(get, from);
   }
-  if (has_expiring_messages_ && !ended_) [[unlikely]] {
+  if (has_expiring_messages_ && !has_ended()) [[unlikely]] {
     schedule_timer();
   }
 }
 
 void Queue::answer_get(const GetMessage& get, SubQueue* from) {
-  Got answer{.request = get.request, .queue = record_->id};
+  Got answer{.request = get.request, .queue = record().id};
   if (from == nullptr) {
     ++counters_.get_empty;
   } else {

@@ -11,7 +11,7 @@
 namespace lepus::model {
 
 void Queue::change_settings(std::shared_ptr<const QueueSettings> settings) {
-  if (ended_ || settings == settings_) {
+  if (has_ended() || settings == settings_) {
     return;
   }
   const bool expires_otherwise = settings->expires_ms != settings_->expires_ms;
@@ -39,7 +39,7 @@ std::optional<std::int64_t> Queue::expires_at_ms(const Message& message) const {
 }
 
 void Queue::drop_expired() {
-  if (ended_ || !may_expire()) [[likely]] {
+  if (has_ended() || !may_expire()) [[likely]] {
     return;
   }
   for (const auto& sub_queue : sub_queues_) {
@@ -96,7 +96,7 @@ bool Queue::must_drop() const {
 }
 
 void Queue::drop_over_limit() {
-  if (ended_ || !has_length_limit() || !drops_its_head()) [[likely]] {
+  if (has_ended() || !has_length_limit() || !drops_its_head()) [[likely]] {
     return;
   }
   while (is_over_limit(ready_count(), ready_bytes())) {
@@ -143,7 +143,7 @@ bool Queue::may_keep_another_letter() const {
 }
 
 void Queue::dead_lettered(std::span<const MessagePlace> places) {
-  if (ended_) {
+  if (has_ended()) {
     return;
   }
   const bool could_keep_another = may_keep_another_letter();
@@ -187,19 +187,19 @@ void Queue::schedule_timer() {
     }
   }
   // A timer that fires too early only comes back here.
-  if (at_ms != INT64_MAX && (timer_at_ms_ == 0 || at_ms < timer_at_ms_)) {
+  if (at_ms != INT64_MAX && (timer_at_ms() == 0 || at_ms < timer_at_ms())) {
     set_timer(at_ms);
   }
 }
 
 void Queue::set_timer(std::int64_t at_ms) {
   host_.set_timer(*this, at_ms);
-  timer_at_ms_ = at_ms;
+  note_timer(at_ms);
 }
 
 void Queue::on_timer() {
-  timer_at_ms_ = 0;
-  if (ended_) {
+  note_timer(0);
+  if (has_ended()) {
     return;
   }
   const auto& expires_ms = settings_->expires_ms;

@@ -69,11 +69,16 @@ struct QueueRecord {
 
   std::atomic<bool> deleted{false};
 
+  /// It is no queue of a client but keeps what an exchange delays; `name` is the exchange's.
+  bool delays = false;
+  /// How many such messages there are, for management.
+  std::atomic<std::uint64_t> delayed_count{0};
+
   [[nodiscard]] bool is_exclusive() const { return exclusive_owner != ConnectionId::none; }
 
   /// "queue 'q' in vhost '/'", as RabbitMQ's error texts have it.
   [[nodiscard]] std::string described() const {
-    return "queue '" + name + "' in vhost '" + vhost + "'";
+    return (delays ? "delays of exchange '" : "queue '") + name + "' in vhost '" + vhost + "'";
   }
 };
 

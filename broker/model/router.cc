@@ -7,6 +7,8 @@
 #include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include "broker/model/delay_header.h"
+
 namespace lepus::model {
 
 namespace {
@@ -75,6 +77,12 @@ class Walk {
       // to be repeated.
       needs_properties_ = input_.properties == nullptr;
       if (needs_properties_) {
+        return;
+      }
+    }
+    if (const auto* delay_queue = exchange.delay_queue()) {
+      if (delay_ms_of(input_.headers) > 0) {
+        queues_.push_back(delay_queue);
         return;
       }
     }

@@ -63,12 +63,9 @@ PublishAnswer Shard::publish(const QueueRecord& record, MessagePtr message,
         record.owner, Publish{record.id, std::move(message), publisher, environment_.index});
     return PublishAnswer::later;
   }
-  Queue* queue = queues_->find(record.id);
-  if (queue == nullptr) {
-    return PublishAnswer::taken;  // deleted after it was routed
-  }
   const ShardQueues::Call call{*queues_};
-  return queue->publish(std::move(message), publisher);
+  // It may have been deleted after the message was routed.
+  return queues_->publish(record.id, std::move(message), publisher).value_or(PublishAnswer::taken);
 }
 
 void Shard::settle(ShardIndex owner, Settle settle) {
@@ -149,13 +146,13 @@ void Shard::handle(Publish&& publish) {
   if (publish.from != environment_.index) {
     publish_windows_->received(publish.from, *publish.message);
   }
-  Queue* queue = queues_->find(publish.queue);
   // A publisher's message is unroutable then; a dead letter that is kept must find another way.
   const PublishAnswer no_queue = is_dead_letter_sender(publish.publisher.channel.connection)
                                      ? PublishAnswer::refused
                                      : PublishAnswer::taken;
   const PublishAnswer answer =
-      queue == nullptr ? no_queue : queue->publish(std::move(publish.message), publish.publisher);
+      queues_->publish(publish.queue, std::move(publish.message), publish.publisher)
+          .value_or(no_queue);
   if (answer != PublishAnswer::later) {
     answers_->confirm(publish.publisher, answer == PublishAnswer::refused);
   }
@@ -197,7 +194,7 @@ void Shard::handle(GetMessage&& get) {
 
 void Shard::handle(Settle&& settle) {
   if (settle.consumer == ConsumerId::dead_lettering) [[unlikely]] {
-    queues_->dead_lettered(settle);
+    queues_->passed_on(settle);
     return;
   }
   if (Queue* queue = queues_->find(settle.queue)) {

@@ -36,49 +36,8 @@ void ShardQueues::publish_dead_letter(const DeferredLetter& deferred) {
   const MessagePtr letter =
       make_dead_letter(*deferred.message, deferred.from->name, *deferred.settings, deferred.reason,
                        clock().wall_ms());
-  const Route route =
-      letter == nullptr ? Route{} : dead_letter_route(deferred.from->vhost, *letter);
-  if (needs_group(deferred, route)) {
-    group_dead_letter(deferred, letter, route);
-    return;
-  }
-  // All in this turn, so in one unit.
-  Queue* source = deferred.place ? find(deferred.from) : nullptr;
-  if (source != nullptr) {
-    source->dead_lettered({&*deferred.place, 1});
-  }
-  for (const auto& target : route.queues) {
-    if (Queue* queue = find(target)) {
-      queue->publish(letter, {});
-    }
-  }
-}
-
-bool ShardQueues::needs_group(const DeferredLetter& letter, const Route& route) const {
-  const bool is_behind_another = letter.place && grouped_letters_ > 0;
-  return is_behind_another || std::ranges::any_of(route.queues, [this](const auto& target) {
-           return target->owner != environment_.index;
-         });
-}
-
-void ShardQueues::group_dead_letter(const DeferredLetter& deferred, const MessagePtr& letter,
-                                    const Route& route) {
-  for (const auto& target : route.queues) {
-    letters_group_.parts[target->owner].changes.emplace_back(
-        Publish{target->id, letter, {}, environment_.index});
-  }
-  if (deferred.place) {
-    grouped_letters_ += 1;
-    letters_group_.parts[environment_.index].changes.emplace_back(
-        Settle{deferred.from->id, ConsumerId::dead_lettering, Settlement::ack, {*deferred.place}});
-  }
-}
-
-void ShardQueues::dead_lettered(const Settle& settle) {
-  grouped_letters_ -= settle.places.size();
-  if (Queue* queue = find(settle.queue)) {
-    queue->dead_lettered(settle.places);
-  }
+  pass_on({deferred.from, deferred.place, letter},
+          letter == nullptr ? Route{} : dead_letter_route(deferred.from->vhost, *letter));
 }
 
 // ---- kept until they have arrived
@@ -130,8 +89,8 @@ void ShardQueues::publish_kept_letter(DeadLetterOutbox::Serial serial,
       continue;
     }
     // A row of this shard is in an earlier unit than the settlement, or in the same.
-    Queue* queue = find(target);
-    if (queue != nullptr && queue->publish(letter, {}) != PublishAnswer::refused) {
+    const auto answer = publish(target->id, letter, {});
+    if (answer && *answer != PublishAnswer::refused) {
       kept.reached.push_back(target->id);
     } else {
       missed = true;

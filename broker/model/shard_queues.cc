@@ -33,9 +33,14 @@ void ShardQueues::load(const storage::Recovered& recovered) {
       make(record);
     }
   }
+  for (const auto& record : environment_.topology->list_delay_queues()) {
+    if (record->owner == environment_.index) {
+      make_delay_queue(record);
+    }
+  }
   for (const auto& [id, progress] : recovered.progress) {
-    if (auto found = queues_.find(id); found != queues_.end()) {
-      found->second->restore(progress, recovered.clean_stop);
+    if (StoredQueue* queue = find_made(id)) {
+      queue->restore(progress, recovered.clean_stop);
     }
   }
 }
@@ -55,25 +60,49 @@ Queue* ShardQueues::find(QueueId id) {
     return found->second.get();
   }
   auto record = environment_.topology->find_queue(id);
-  return record == nullptr || record->deleted ? nullptr : &make(std::move(record));
+  const bool is_there = record != nullptr && !record->deleted && !record->delays;
+  return is_there ? &make(std::move(record)) : nullptr;
 }
 
 Queue* ShardQueues::find(const std::shared_ptr<QueueRecord>& record) {
   if (auto found = queues_.find(record->id); found != queues_.end()) [[likely]] {
     return found->second.get();
   }
-  return record->deleted ? nullptr : &make(record);
+  return record->deleted || record->delays ? nullptr : &make(record);
+}
+
+StoredQueue* ShardQueues::find_made(QueueId id) {
+  if (const auto found = queues_.find(id); found != queues_.end()) [[likely]] {
+    return found->second.get();
+  }
+  const auto found = delay_queues_.find(id);
+  return found == delay_queues_.end() ? nullptr : found->second.get();
+}
+
+std::optional<PublishAnswer> ShardQueues::publish(QueueId id, MessagePtr message,
+                                                  const PublisherRef& publisher) {
+  if (Queue* queue = find(id)) [[likely]] {
+    return queue->publish(std::move(message), publisher);
+  }
+  if (DelayQueue* queue = find_delay_queue(id)) {
+    return queue->publish(std::move(message), publisher);
+  }
+  return std::nullopt;
 }
 
 TopologyTicket ShardQueues::remove(const QueueRecord& record) {
   const TopologyTicket ticket = environment_.topology->remove_queue(record);
-  if (const auto found = queues_.find(record.id); found != queues_.end()) {
-    Queue& queue = *found->second;
-    batches_.forget_progress(queue);
-    timers_.erase({queue.timer_at_ms(), record.id});
-    ended_.push_back(std::move(found->second));
-    queues_.erase(found);
-    queue.end();
+  if (StoredQueue* queue = find_made(record.id)) {
+    batches_.forget_progress(*queue);
+    timers_.erase({queue->timer_at_ms(), record.id});
+    if (record.delays) {
+      ended_.push_back(std::move(delay_queues_.find(record.id)->second));
+      delay_queues_.erase(record.id);
+    } else {
+      ended_.push_back(std::move(queues_.find(record.id)->second));
+      queues_.erase(record.id);
+    }
+    queue->end();
   }
   batches_.queue_deleted(record, clock().steady_ms());
   return ticket;
@@ -168,8 +197,8 @@ void ShardQueues::run_deferred() {
     }
     try_kept_letters();
   }
-  if (!letters_group_.parts.empty()) [[unlikely]] {
-    to_others_.sequence_group(std::exchange(letters_group_, {}));
+  if (!passed_on_.parts.empty()) [[unlikely]] {
+    to_others_.sequence_group(std::exchange(passed_on_, {}));
   }
   --calls_;
 }
@@ -203,11 +232,14 @@ void ShardQueues::page_out() {
   for (const auto& [id, queue] : queues_) {
     queue->page_out();
   }
+  for (const auto& [id, queue] : delay_queues_) {
+    queue->page_out();
+  }
 }
 
 // ---- timers
 
-void ShardQueues::set_timer(Queue& queue, std::int64_t at_ms) {
+void ShardQueues::set_timer(StoredQueue& queue, std::int64_t at_ms) {
   timers_.erase({queue.timer_at_ms(), queue.record().id});
   timers_.emplace(at_ms, queue.record().id);
 }
@@ -218,10 +250,11 @@ void ShardQueues::tick() {
   while (!timers_.empty() && timers_.begin()->first <= now_ms) {
     const QueueId id = timers_.begin()->second;
     timers_.erase(timers_.begin());
-    if (auto found = queues_.find(id); found != queues_.end()) {
-      found->second->on_timer();
+    if (StoredQueue* queue = find_made(id)) {
+      queue->on_timer();
     }
   }
+  drop_delay_queues();
   page_out();
 }
 
@@ -232,7 +265,7 @@ void ShardQueues::add_pending(PendingRow&& row) {
   update_congestion();
 }
 
-void ShardQueues::progress_changed(Queue& queue, bool urgent) {
+void ShardQueues::progress_changed(StoredQueue& queue, bool urgent) {
   batches_.progress_changed(queue, urgent, clock().steady_ms());
 }
 
@@ -294,7 +327,7 @@ void ShardQueues::commit_finished(storage::Outcome outcome) {
   update_congestion();
 }
 
-void ShardQueues::start_read(Queue& queue, Priority priority, storage::PositionRange positions,
+void ShardQueues::start_read(StoredQueue& queue, Priority priority, storage::PositionRange positions,
                              std::size_t bytes_max, std::uint64_t generation) {
   struct Chunk {
     std::vector<StoredRow> rows;
@@ -319,9 +352,9 @@ void ShardQueues::start_read(Queue& queue, Priority priority, storage::PositionR
           outcome.error = chunk->damage;
         }
         post([this, chunk, id, priority, generation, outcome = std::move(outcome)] {
-          if (auto found = queues_.find(id); found != queues_.end()) {
+          if (StoredQueue* queue = find_made(id)) {
             const Call call{*this};
-            found->second->rows_read(priority, generation, std::move(chunk->rows), outcome);
+            queue->rows_read(priority, generation, std::move(chunk->rows), outcome);
           }
         });
       });
@@ -349,7 +382,7 @@ void ShardQueues::got(Got&& answer) {
   answers_.send(answer.request.channel.connection, std::move(answer));
 }
 
-void ShardQueues::read_fault(const Queue& queue, std::string_view what) {
+void ShardQueues::read_fault(const StoredQueue& queue, std::string_view what) {
   if (environment_.report_fault) {
     environment_.report_fault(queue.record().described() + ": " + std::string(what));
   }

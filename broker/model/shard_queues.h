@@ -14,6 +14,7 @@
 #include "broker/base/limits.h"
 #include "broker/model/channel_answers.h"
 #include "broker/model/dead_letter_outbox.h"
+#include "broker/model/delay_queue.h"
 #include "broker/model/pending_batches.h"
 #include "broker/model/queue.h"
 #include "broker/model/shard.h"
@@ -39,6 +40,10 @@ class ShardQueues final : public QueueHost {
   /// The queue, made on its first use; null when it was deleted.
   Queue* find(QueueId id);
   Queue* find(const std::shared_ptr<QueueRecord>& record);
+
+  /// Hands the message to the queue, if it is still there.
+  std::optional<PublishAnswer> publish(QueueId id, MessagePtr message,
+                                       const PublisherRef& publisher);
 
   /// Deletes the queue, whether it was ever used or not: from the topology, then here, then its
   /// rows.
@@ -89,8 +94,8 @@ class ShardQueues final : public QueueHost {
   /// or with the next unit.
   void seal_group(storage::Cut cut, std::span<const PublisherRef> waiters);
 
-  /// The settlement of dead letters that went to other shards.
-  void dead_lettered(const Settle& settle);
+  /// The settlement of what was passed on to other shards.
+  void passed_on(const Settle& settle);
 
   /// Targets of other shards have answered for letters that are kept here (see
   /// DeadLetterOutbox).
@@ -103,8 +108,8 @@ class ShardQueues final : public QueueHost {
 
   void deliver(Deliver&& delivery) override;
   void add_pending(PendingRow&& row) override;
-  void progress_changed(Queue& queue, bool urgent) override;
-  void start_read(Queue& queue, Priority priority, storage::PositionRange positions,
+  void progress_changed(StoredQueue& queue, bool urgent) override;
+  void start_read(StoredQueue& queue, Priority priority, storage::PositionRange positions,
                   std::size_t bytes_max, std::uint64_t generation) override;
   bool dead_letter(Queue& queue, std::optional<MessagePlace> place, MessagePtr message,
                    DeadLetterReason reason) override;
@@ -117,9 +122,10 @@ class ShardQueues final : public QueueHost {
   QueueMemory& memory() override { return memory_; }
 
   void wait_for_acks(Queue& queue) override;
-  void set_timer(Queue& queue, std::int64_t at_ms) override;
+  void set_timer(StoredQueue& queue, std::int64_t at_ms) override;
+  void release_due(DelayQueue& queue) override;
   void queue_ended(Queue& queue) override;
-  void read_fault(const Queue& queue, std::string_view what) override;
+  void read_fault(const StoredQueue& queue, std::string_view what) override;
 
  private:
   struct DeferredLetter {
@@ -130,7 +136,22 @@ class ShardQueues final : public QueueHost {
     DeadLetterReason reason{};
   };
 
+  /// What leaves a queue of this shard for others by itself, or never came into it.
+  struct PassedOn {
+    std::shared_ptr<QueueRecord> from;
+    std::optional<MessagePlace> place;  // none: the queue refused it
+    MessagePtr message;                 // as it goes on
+  };
+
   Queue& make(std::shared_ptr<QueueRecord> record);
+  DelayQueue& make_delay_queue(std::shared_ptr<QueueRecord> record);
+  DelayQueue* find_delay_queue(QueueId id);
+  /// A queue of this shard that has been made, of either kind.
+  StoredQueue* find_made(QueueId id);
+  void drop_delay_queues();
+  void release(DelayQueue& queue, const DelayQueue::Due& due);
+  void pass_on(const PassedOn& passed, const Route& route);
+  void settle_passed_on(QueueId from, std::span<const MessagePlace> places);
   void publish_dead_letter(const DeferredLetter& letter);
   void try_kept_letters();
   void try_kept_letter(DeadLetterOutbox::Serial serial);
@@ -138,9 +159,8 @@ class ShardQueues final : public QueueHost {
                            const std::shared_ptr<const QueueSettings>& settings);
   void forget_kept_letter(DeadLetterOutbox::Serial serial, bool is_settled);
   [[nodiscard]] Route dead_letter_route(std::string_view vhost, const Message& letter) const;
-  [[nodiscard]] bool needs_group(const DeferredLetter& letter, const Route& route) const;
-  void group_dead_letter(const DeferredLetter& deferred, const MessagePtr& letter,
-                         const Route& route);
+  [[nodiscard]] bool needs_group(const PassedOn& passed, const Route& route) const;
+  void group(const PassedOn& passed, const Route& route);
   void page_out();
   void seal(storage::Cut cut);
   void commit_finished(storage::Outcome outcome);
@@ -152,14 +172,16 @@ class ShardQueues final : public QueueHost {
   QueueMemory memory_;
   std::vector<QueueId> waiting_for_acks_;
   std::int64_t page_out_at_ms_ = 0;  // not again before
+  std::int64_t drop_delay_queues_at_ms_ = 0;  // the same
   PendingBatches batches_;
   boost::unordered_flat_map<QueueId, std::unique_ptr<Queue>> queues_;
-  std::vector<std::unique_ptr<Queue>> ended_;  // until their last batch is committed
+  boost::unordered_flat_map<QueueId, std::unique_ptr<DelayQueue>> delay_queues_;
+  std::vector<std::unique_ptr<StoredQueue>> ended_;  // until their last batch is committed
   boost::unordered_flat_map<ConnectionId, std::unique_ptr<OutputWindow>> windows_;
   std::set<std::pair<std::int64_t, QueueId>> timers_;
   std::vector<DeferredLetter> letters_;
-  SubmitGroup letters_group_;          // letters to queues of other shards
-  std::uint64_t grouped_letters_ = 0;  // whose settlement has not come back yet
+  SubmitGroup passed_on_;              // to queues of other shards
+  std::uint64_t grouped_ = 0;          // whose settlement has not come back yet
   DeadLetterOutbox outbox_{limits::dead_letters_in_flight_max, limits::dead_letter_retry_ms};
   std::vector<QueueId> ending_;
   std::uint64_t policies_version_ = 0;  // the topology's that the queues follow

@@ -15,6 +15,7 @@
 #include "broker/model/position_set.h"
 #include "broker/model/progress_pages.h"
 #include "broker/model/queue_memory.h"
+#include "broker/model/stored_queue.h"
 #include "storage/store.h"
 
 namespace lepus::model {
@@ -32,13 +33,6 @@ struct UnackedMessage {
   MessagePtr message;
   ConsumerId consumer = ConsumerId::none;
   std::uint32_t delivery_count = 0;
-};
-
-/// A row that was read ahead.
-struct StoredRow {
-  Position position = 0;
-  bool transient = false;
-  MessagePtr message;
 };
 
 /// Which messages of a queue have durable rows.

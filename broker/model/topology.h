@@ -257,6 +257,8 @@ class Topology {
   [[nodiscard]] std::vector<std::shared_ptr<const Exchange>> list_exchanges(
       std::string_view vhost) const;
   [[nodiscard]] std::vector<std::shared_ptr<QueueRecord>> list_queues(std::string_view vhost) const;
+  /// Of all delayed exchanges; none of these are among list_queues().
+  [[nodiscard]] std::vector<std::shared_ptr<QueueRecord>> list_delay_queues() const;
   [[nodiscard]] std::size_t queue_count(std::string_view vhost) const;
   /// All bindings of a vhost with the implied ones of the default exchange.
   [[nodiscard]] std::vector<BindingDescription> list_bindings(std::string_view vhost) const;

@@ -16,15 +16,6 @@ namespace {
 
 constexpr std::string_view alternate_argument = "alternate-exchange";
 
-Checked<ExchangeType> check_type(std::string_view word) {
-  if (const auto type = exchange_type_from(word)) {
-    return *type;
-  }
-  return ProtocolError{
-      amqp::ReplyCode::command_invalid,
-      fmt::format("{} exchange type '{}'", word.empty() ? "invalid" : "unknown", word)};
-}
-
 /// What is asked of a name that is not taken yet.
 std::optional<ProtocolError> check_new(const Access& access, const ExchangeRecord& record) {
   if (is_reserved_name(record.name)) {
@@ -65,7 +56,7 @@ Checked<TopologyTicket> Topology::declare_exchange(const Access& access,
     }
     return TopologyTicket{0};
   }
-  const auto type = check_type(declaration.type);
+  const auto type = check_exchange_type(declaration.type);
   if (!type) {
     return type.error();
   }
@@ -97,12 +88,36 @@ Checked<TopologyTicket> Topology::declare_exchange(const Access& access,
     return *std::move(refused);
   }
   const bool is_new = exchange == nullptr;
+  if (is_new && record.type == ExchangeType::delayed_message) {
+    if (auto refused = state_->give_delay_queue(record)) {
+      return *std::move(refused);
+    }
+  }
   Exchange& declared = is_new ? (*vhost)->add_exchange(std::move(record)) : *exchange;
+  if (is_new) {
+    state_->note_delay_queue(declared);
+  }
   if (declared.is_durable() && (is_new || state_->is_doubtful(declared.declared_in))) {
     declared.declared_in =
         state_->write_record(exchange_key(access.vhost(), name), encode(declared.record()));
   }
   return state_->ticket_of(declared.declared_in);
+}
+
+std::optional<ProtocolError> Topology::State::give_delay_queue(ExchangeRecord& exchange) {
+  const auto id = ids.take();
+  if (!id) {
+    return no_queue_id();
+  }
+  const auto partition = static_cast<PartitionIndex>(spread_of(exchange.vhost, exchange.name) %
+                                                     storage::partition_count);
+  exchange.delay_queue = {*id, partition, partition % options.shards};
+  return std::nullopt;
+}
+
+bool Topology::State::note_delay_queue(const Exchange& exchange) {
+  const auto* queue = exchange.delay_queue();
+  return queue == nullptr || queues_by_id.emplace(value_of((*queue)->id), *queue).second;
 }
 
 Checked<TopologyTicket> Topology::delete_exchange(const Access& access, std::string_view given_name,

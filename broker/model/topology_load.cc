@@ -118,8 +118,11 @@ struct TopologyLoader {
     if (!exchange || vhost == nullptr || vhost->find_exchange(exchange->name) != nullptr) {
       return false;
     }
-    vhost->add_exchange(*std::move(exchange));
-    return true;
+    exchange->delay_queue.owner = exchange->delay_queue.partition % state.options.shards;
+    if (check_type_arguments(*exchange)) {
+      return false;
+    }
+    return state.note_delay_queue(vhost->add_exchange(*std::move(exchange)));
   }
 
   bool load_queue(const RecordKey& key, std::string_view value) {

@@ -46,10 +46,7 @@ std::optional<ProtocolError> check_usable(const QueueRecord* queue, std::string_
 /// spread by name.
 PartitionIndex choose_partition(const QueueRecord& queue, bool stays_with_connection,
                                 ShardIndex shard, std::uint32_t shards) {
-  const StringHash hash;
-  // Hashes of names that differ in one digit have low bits in common.
-  constexpr std::uint64_t factor = 0x9E3779B97F4A7C15;
-  const std::uint64_t spread = mix_bits(hash(queue.vhost) * 31 + hash(queue.name), factor);
+  const std::uint64_t spread = spread_of(queue.vhost, queue.name);
   if (!stays_with_connection) {
     return static_cast<PartitionIndex>(spread % storage::partition_count);
   }
@@ -137,6 +134,17 @@ void add_default_type(QueueDeclaring& declaring, std::string_view default_type) 
 }
 
 }  // namespace
+
+ProtocolError no_queue_id() {
+  return {amqp::ReplyCode::resource_error, "no more queues until the store has answered"};
+}
+
+std::uint64_t spread_of(std::string_view vhost, std::string_view name) {
+  const StringHash hash;
+  // Hashes of names that differ in one digit have low bits in common.
+  constexpr std::uint64_t factor = 0x9E3779B97F4A7C15;
+  return mix_bits(hash(vhost) * 31 + hash(name), factor);
+}
 
 Checked<DeclaredQueue> Topology::declare_queue(const Access& access,
                                                const QueueDeclaration& declaration) {
@@ -228,8 +236,7 @@ Checked<std::shared_ptr<QueueRecord>> Topology::State::create_queue(
   }
   const auto id = ids.take();
   if (!id) {
-    return ProtocolError{amqp::ReplyCode::resource_error,
-                         "no more queues until the store has answered"};
+    return no_queue_id();
   }
   queue->id = *id;
   queue->partition = choose_partition(*queue, declaring.server_named || queue->is_exclusive(),

@@ -119,6 +119,23 @@ class FieldReader {
   std::optional<amqp::FieldTable> table_;
 };
 
+/// A queue's id and partition, or nothing if these can't be.
+std::optional<QueuePlace> read_place(const FieldReader& fields, std::string_view id_field) {
+  const auto id = fields.number(id_field);
+  const auto partition = fields.number("partition");
+  if (!id || *id <= 0 || !partition || *partition < 0 ||
+      *partition >= std::int64_t{storage::partition_count}) {
+    return std::nullopt;
+  }
+  return QueuePlace{.id = QueueId{static_cast<std::uint64_t>(*id)},
+                         .partition = static_cast<PartitionIndex>(*partition)};
+}
+
+std::optional<QueuePlace> read_delay_queue(ExchangeType type, const FieldReader& fields) {
+  return type == ExchangeType::delayed_message ? read_place(fields, "delay_queue")
+                                               : QueuePlace{};
+}
+
 }  // namespace
 
 std::optional<RecordKey> decode_key(std::string_view key) {
@@ -201,6 +218,10 @@ std::string encode(const ExchangeRecord& exchange) {
   table.set("auto_delete", exchange.auto_delete);
   table.set("internal", exchange.internal);
   table.set("arguments", exchange.arguments.encode());
+  if (exchange.type == ExchangeType::delayed_message) {
+    table.set("delay_queue", static_cast<std::int64_t>(value_of(exchange.delay_queue.id)));
+    table.set("partition", static_cast<std::int64_t>(exchange.delay_queue.partition));
+  }
   return table.encode();
 }
 
@@ -263,6 +284,10 @@ std::optional<ExchangeRecord> decode_exchange(const RecordKey& key, std::string_
   if (!type) {
     return std::nullopt;
   }
+  const auto delay_queue = read_delay_queue(*type, fields);
+  if (!delay_queue) {
+    return std::nullopt;
+  }
   return ExchangeRecord{.vhost = key.names[0],
                         .name = key.names[1],
                         .type = *type,
@@ -270,7 +295,8 @@ std::optional<ExchangeRecord> decode_exchange(const RecordKey& key, std::string_
                         .auto_delete = fields.flag("auto_delete"),
                         .internal = fields.flag("internal"),
                         .arguments = fields.table("arguments"),
-                        .user = fields.text("user")};
+                        .user = fields.text("user"),
+                        .delay_queue = *delay_queue};
 }
 
 std::shared_ptr<QueueRecord> decode_queue(const RecordKey& key, std::string_view value) {
@@ -278,17 +304,15 @@ std::shared_ptr<QueueRecord> decode_queue(const RecordKey& key, std::string_view
   if (!fields.ok()) {
     return nullptr;
   }
-  const auto id = fields.number("id");
-  const auto partition = fields.number("partition");
-  if (!id || *id <= 0 || !partition || *partition < 0 ||
-      *partition >= std::int64_t{storage::partition_count}) {
+  const auto place = read_place(fields, "id");
+  if (!place) {
     return nullptr;
   }
   auto queue = std::make_shared<QueueRecord>();
-  queue->id = QueueId{static_cast<std::uint64_t>(*id)};
+  queue->id = place->id;
   queue->vhost = key.names[0];
   queue->name = key.names[1];
-  queue->partition = static_cast<PartitionIndex>(*partition);
+  queue->partition = place->partition;
   queue->durable = true;
   queue->auto_delete = fields.flag("auto_delete");
   queue->arguments = fields.table("arguments");

@@ -71,12 +71,22 @@ struct Topology::State {
   /// The queue that has the name already, if it is the same; null if there is none.
   [[nodiscard]] Checked<std::shared_ptr<QueueRecord>> find_same(
       const QueueDeclaring& declaring) const;
+  /// The id of a new exchange's delay queue, and where it lives.
+  std::optional<ProtocolError> give_delay_queue(ExchangeRecord& exchange);
+  /// If the exchange has one, it can be found by its id. False if the id is taken.
+  bool note_delay_queue(const Exchange& exchange);
   /// A new queue's record, checked and written, under the writer lock.
   Checked<std::shared_ptr<QueueRecord>> create_queue(const QueueDeclaring& declaring);
 };
 
 /// 403 for the default exchange, which nobody may declare, delete or bind.
 [[nodiscard]] ProtocolError default_exchange_refused();
+
+/// 506 while all reserved ids are taken and the store has not answered for more.
+[[nodiscard]] ProtocolError no_queue_id();
+
+/// Where a queue of that name lives follows from this.
+[[nodiscard]] std::uint64_t spread_of(std::string_view vhost, std::string_view name);
 
 /// 404 "no queue 'q' in vhost '/'".
 [[nodiscard]] ProtocolError not_found(std::string_view described);

@@ -107,6 +107,12 @@ Result<DeletedVhost> Topology::delete_vhost(std::string_view name) {
     queue.record->deleted.store(true, std::memory_order_release);
     deleted.queues.push_back(queue.record);
   }
+  for (const auto& [exchange_name, exchange] : vhost->exchanges()) {
+    if (const auto* queue = exchange->delay_queue()) {
+      (*queue)->deleted.store(true, std::memory_order_release);
+      deleted.queues.push_back(*queue);
+    }
+  }
   vhost->raise_all_versions();
   state_->vhosts.erase(state_->vhosts.find(name));
   deleted.ticket = state_->log.append(std::move(batch));

@@ -261,6 +261,9 @@ void Vhost::detach_exchange(Exchange& exchange, RemovedObjects& removed) {
     removed.bindings.push_back(unlink(exchange.bindings_to.front()));
   }
   forget_alternate_of(exchange);
+  if (const auto* delay_queue = exchange.delay_queue()) {
+    (*delay_queue)->deleted.store(true, std::memory_order_release);
+  }
   const auto owned = exchanges_.find(std::string_view{exchange.name()});
   removed.exchanges.push_back(std::move(owned->second));
   exchanges_.erase(owned);

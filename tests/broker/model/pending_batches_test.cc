@@ -110,7 +110,7 @@ class PendingBatchesTest : public testing::Test, public QueueHost {
 
   void add_pending(PendingRow&& row) override { batches_.add(std::move(row), clock_.now_ms); }
 
-  void progress_changed(Queue& queue, bool urgent) override {
+  void progress_changed(StoredQueue& queue, bool urgent) override {
     batches_.progress_changed(queue, urgent, clock_.now_ms);
   }
 

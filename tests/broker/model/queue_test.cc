@@ -31,9 +31,9 @@ class FakeHost final : public QueueHost {
 
   void add_pending(PendingRow&& row) override { rows.push_back(std::move(row)); }
 
-  void progress_changed(Queue&, bool) override {}
+  void progress_changed(StoredQueue&, bool) override {}
 
-  void start_read(Queue&, Priority, storage::PositionRange, std::size_t,
+  void start_read(StoredQueue&, Priority, storage::PositionRange, std::size_t,
                   std::uint64_t generation) override {
     read_generations.push_back(generation);
   }
@@ -56,7 +56,7 @@ class FakeHost final : public QueueHost {
 
   OutputWindow* output_window(ConnectionId) override { return &window; }
 
-  void set_timer(Queue&, std::int64_t at_ms) override { timer_at_ms = at_ms; }
+  void set_timer(StoredQueue&, std::int64_t at_ms) override { timer_at_ms = at_ms; }
 
   QueueMemory& memory() override { return queue_memory; }
 
@@ -64,7 +64,7 @@ class FakeHost final : public QueueHost {
 
   void queue_ended(Queue&) override { ended = true; }
 
-  void read_fault(const Queue&, std::string_view what) override { faults.emplace_back(what); }
+  void read_fault(const StoredQueue&, std::string_view what) override { faults.emplace_back(what); }
 
   /// "consumer:body", in order, since the last call.
   std::vector<std::string> take_deliveries() {

@@ -1,0 +1,156 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "broker/model/ids.h"
+#include "broker/model/message.h"
+#include "broker/model/position_set.h"
+#include "broker/model/queue_memory.h"
+#include "broker/model/stored_queue.h"
+#include "storage/store.h"
+
+namespace lepus::model {
+
+/// Messages in the order of the times at which they are due. A message's position is its due time
+/// and a sequence number that tells those of one millisecond apart, so the store keeps the rows in
+/// that order, and what is due next is read as the head of a queue is.
+///
+/// What waits is either near or far: everything below a boundary is in memory, the rest is on disk,
+/// or will be once its batch is committed. The boundary moves up as rows are read, and down as the
+/// near ones outgrow their window.
+///
+/// Decides nothing by itself: the delay queue tells it what to push, take, settle and read.
+class DelayedMessages {
+ public:
+  static constexpr unsigned sequence_bits = 22;
+  /// All but one, which in a record says that there is none left.
+  static constexpr std::uint32_t sequences_max = (std::uint32_t{1} << sequence_bits) - 1;
+
+  /// The due time in a position, in milliseconds since 1970-01-01 UTC.
+  static constexpr std::int64_t due_ms_of(Position position) {
+    return static_cast<std::int64_t>(position >> sequence_bits);
+  }
+
+  /// @param is_stored  the rows are to outlast a restart
+  /// @param sequences  how many messages it may take before it was empty once; less for tests
+  DelayedMessages(Priority priority, bool is_stored, QueueMemory& memory, std::uint32_t sequences)
+      : priority_(priority),
+        is_stored_(is_stored),
+        sequences_(sequences),
+        memory_bytes_(memory.used_bytes) {}
+
+  [[nodiscard]] Priority priority() const { return priority_; }
+
+  // ---- publishing
+  /// It has no sequence number left: takes no more before restart_sequence().
+  [[nodiscard]] bool is_full() const { return sequence_ >= sequences_; }
+
+  /// Nothing is here, not even what is still being written.
+  [[nodiscard]] bool is_empty() const {
+    return waiting_count() == 0 && taken_.empty() && unwritten_.empty();
+  }
+
+  void restart_sequence();
+
+  /// What is pushed now is due at this time at the earliest.
+  [[nodiscard]] std::int64_t first_free_ms() const;
+
+  /// The message is due at that time, or as soon as it can be behind what was due before and has
+  /// been taken. Every message needs a row. Only if it is not full.
+  Position push(MessagePtr message, std::int64_t due_ms);
+
+  // ---- taking what is due
+  /// The position of what is due next, if that is in memory.
+  [[nodiscard]] std::optional<Position> front() const;
+
+  /// Something waits, but it must be read first.
+  [[nodiscard]] bool front_is_on_disk() const { return near_.empty() && far_count_ > 0; }
+
+  /// Takes front() until it is settled.
+  MessagePtr take_front();
+  /// Done with a taken message for ever.
+  void settle(Position position);
+
+  [[nodiscard]] std::size_t taken_count() const { return taken_.size(); }
+
+  /// Forgets everything: the queue has ended.
+  void clear();
+
+  // ---- memory and disk
+  /// What to read next so that what is due is in memory in time; nothing while a read is under way
+  /// or none is needed.
+  [[nodiscard]] std::optional<storage::PositionRange> wanted_read(
+      std::size_t window_bytes_max) const;
+  /// @return the generation that rows_read() must bring back.
+  std::uint64_t read_started();
+  /// @return false when messages that should have been there were not: a read fault.
+  bool rows_read(std::uint64_t generation, std::vector<StoredRow> rows, Position covered_below);
+  void read_failed(std::uint64_t generation);
+  /// Lets go of the last ones that are near and on disk, down to so many bytes.
+  void shrink_to(std::size_t window_bytes);
+
+  [[nodiscard]] bool is_settled(Position position) const { return settled_.contains(position); }
+
+  void row_sealed(Position position, const Message& message);
+  /// It was settled before its batch was sealed.
+  void row_elided(Position position) { unwritten_.erase(position); }
+
+  /// If not committed, the message stays in memory: it is not known whether it is on disk.
+  void row_committed(Position position, bool committed);
+  [[nodiscard]] storage::SubQueueProgress make_progress() const;
+  void restore(const storage::SubQueueProgress& progress);
+  /// All transient rows below it are dead. Nothing if that is so since the last call.
+  [[nodiscard]] std::optional<Position> take_moved_transient_floor();
+
+  [[nodiscard]] std::uint64_t waiting_count() const { return near_.size() + far_count_; }
+
+  [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
+
+  /// Dies when the counts do not add up. For tests, after each step.
+  void check_invariants() const;
+
+ private:
+  /// Its row is not committed, as far as is known.
+  struct Unwritten {
+    MessagePtr message;  // if it is far and not taken
+    bool is_sealed = false;
+    bool is_doubtful = false;  // its commit has ended, nobody knows how
+  };
+
+  [[nodiscard]] bool is_stored(Position position) const;
+  void add_near(Position position, MessagePtr message);
+  void bring_near(std::map<Position, MessagePtr>& in_memory);
+  void count_stored_anew();
+
+  const Priority priority_;
+  const bool is_stored_;
+  const std::uint32_t sequences_;
+
+  std::map<Position, MessagePtr> near_;  // all that waits below near_below_
+  Position near_below_ = UINT64_MAX;
+  std::size_t near_bytes_ = 0;
+  std::uint64_t far_count_ = 0;  // what waits at or above it
+  std::map<Position, Unwritten> unwritten_;
+  // Far ones whose rows were committed while a read was under way that may have missed them.
+  std::map<Position, MessagePtr> reread_;
+  std::map<Position, std::uint64_t> taken_;  // body sizes
+
+  PositionSet settled_;
+  Position taken_below_ = 0;   // nothing waits below it
+  Position accepted_from_ = 0;  // what comes is due here at the earliest: from before the restart
+  std::uint32_t sequence_ = 0;
+  std::int64_t due_ms_max_ = 0;  // that any position has had
+  Position noted_transient_floor_ = 0;
+  std::uint64_t stored_count_ = 0;
+  std::uint64_t stored_bytes_ = 0;
+  CountedBytes memory_bytes_;  // of what is near or unwritten
+
+  bool read_in_flight_ = false;
+  std::uint64_t read_generation_ = 0;
+};
+
+}  // namespace lepus::model
