@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "broker/base/limits.h"
+#include "broker/model/queue.h"
 #include "storage/memory_batch.h"
 
 namespace lepus::model {
@@ -114,7 +115,7 @@ class PendingBatchesTest : public testing::Test, public QueueHost {
     batches_.progress_changed(queue, urgent, clock_.now_ms);
   }
 
-  void start_read(Queue&, Priority, storage::PositionRange positions, std::size_t,
+  void start_read(StoredQueue&, Priority, storage::PositionRange positions, std::size_t,
                   std::uint64_t generation) override {
     reads_.emplace_back(positions, generation);
   }
@@ -133,15 +134,17 @@ class PendingBatchesTest : public testing::Test, public QueueHost {
 
   OutputWindow* output_window(ConnectionId) override { return &window_; }
 
-  void set_timer(Queue&, std::int64_t) override {}
+  void set_timer(StoredQueue&, std::int64_t) override {}
 
   QueueMemory& memory() override { return queue_memory_; }
+
+  void release_due(DelayQueue&) override {}
 
   void wait_for_acks(Queue&) override { ++waits_for_acks_; }
 
   void queue_ended(Queue&) override {}
 
-  void read_fault(const Queue&, std::string_view) override {}
+  void read_fault(const StoredQueue&, std::string_view) override {}
 
   ManualClock clock_;
   QueueMemory queue_memory_;

@@ -60,6 +60,8 @@ class FakeHost final : public QueueHost {
 
   QueueMemory& memory() override { return queue_memory; }
 
+  void release_due(DelayQueue&) override {}
+
   void wait_for_acks(Queue&) override { ++waits_for_acks; }
 
   void queue_ended(Queue&) override { ended = true; }

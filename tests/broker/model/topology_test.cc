@@ -42,8 +42,8 @@ TEST_F(TopologyExchangeTest, EveryVhostHasThePredeclaredOnes) {
 }
 
 TEST_F(TopologyExchangeTest, AnUnknownTypeIsAHardError) {
-  EXPECT_EQ(outcome_of(declare_exchange("x", "x-delayed-message")),
-            "503 unknown exchange type 'x-delayed-message'");
+  EXPECT_EQ(outcome_of(declare_exchange("x", "x-recent-history")),
+            "503 unknown exchange type 'x-recent-history'");
   EXPECT_EQ(outcome_of(declare_exchange("x", "")), "503 invalid exchange type ''");
   // Before the name is looked at.
   EXPECT_EQ(outcome_of(declare_exchange("", "nope")), "503 unknown exchange type 'nope'");
