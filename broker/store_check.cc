@@ -127,7 +127,7 @@ json to_json(const std::filesystem::path& data_directory, const Findings& findin
   for (const auto& [id, queue] : findings.contents.queues) {
     const QueueAudit& audit = findings.audit.queues.at(id);
     queues.push_back({{"vhost", queue->vhost},
-                      {"name", queue->name},
+                      {queue->delays ? "delayed_exchange" : "name", queue->name},
                       {"id", storage::value_of(id)},
                       {"messages", audit.live_count()},
                       {"message_bytes", audit.live_bytes()}});
@@ -154,8 +154,9 @@ void print(const Findings& findings, std::ostream& out) {
   }
   for (const auto& [id, queue] : findings.contents.queues) {
     const QueueAudit& audit = findings.audit.queues.at(id);
-    out << fmt::format("{:>12} {:>15} {:>8}  {} in vhost {}\n", audit.live_count(),
-                       audit.live_bytes(), storage::value_of(id), queue->name, queue->vhost);
+    out << fmt::format("{:>12} {:>15} {:>8}  {}{} in vhost {}\n", audit.live_count(),
+                       audit.live_bytes(), storage::value_of(id),
+                       queue->delays ? "delayed by exchange " : "", queue->name, queue->vhost);
   }
   for (const std::string& note : findings.notes) {
     out << "note: " << note << ", which the next start cuts off; nothing confirmed is in it\n";

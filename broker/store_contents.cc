@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "broker/base/clock.h"
+#include "broker/model/delayed_exchange.h"
 #include "broker/model/topology.h"
 #include "broker/model/topology_check.h"
 #include "broker/model/topology_records.h"
@@ -105,6 +106,11 @@ class ContentsLoader {
     if (decoded->kind == model::RecordKind::queue) {
       auto queue = model::decode_queue(*decoded, value);
       contents_.queues.emplace(queue->id, std::move(queue));
+    } else if (decoded->kind == model::RecordKind::exchange) {
+      const auto exchange = model::decode_exchange(*decoded, value);
+      if (exchange->type == model::ExchangeType::delayed_message) {
+        contents_.queues.emplace(exchange->delay_queue.id, model::make_delay_queue(*exchange));
+      }
     }
   }
 

@@ -34,7 +34,8 @@ struct StoreContents {
   /// in them.
   storage::Recovered recovered;
   std::set<storage::QueueId> deleted_queues;
-  std::map<storage::QueueId, std::shared_ptr<model::QueueRecord>> queues;  ///< of the topology
+  /// Of the topology, with those that keep what delayed exchanges delay.
+  std::map<storage::QueueId, std::shared_ptr<model::QueueRecord>> queues;
   std::vector<DamagedRecord> damaged_records;
   /// Progress records whose pages are not those that they count; what is wrong, by queue.
   std::map<storage::QueueId, std::string> incomplete_progress;

@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 #include <ostream>
+#include <tuple>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "broker/model/delayed_messages.h"
 #include "broker/store_audit.h"
 #include "broker/store_check.h"
 #include "broker/store_contents.h"
@@ -38,7 +40,7 @@ Result<Queues> chosen_queues(const StoreContents& contents,
   Queues chosen;
   for (const std::string& name : wanted) {
     const auto found = std::ranges::find_if(contents.queues, [&](const auto& entry) {
-      return entry.second->vhost + "/" + entry.second->name == name;
+      return !entry.second->delays && entry.second->vhost + "/" + entry.second->name == name;
     });
     if (found == contents.queues.end()) {
       return fail("there is no durable queue " + name +
@@ -71,10 +73,10 @@ json definitions_of(const Queues& queues, const json& all) {
 }
 
 /// By vhost and name: ids are others after an import.
-std::map<std::pair<std::string, std::string>, QueueId> by_name(const Queues& queues) {
-  std::map<std::pair<std::string, std::string>, QueueId> ids;
+std::map<std::tuple<std::string, bool, std::string>, QueueId> by_name(const Queues& queues) {
+  std::map<std::tuple<std::string, bool, std::string>, QueueId> ids;
   for (const auto& [id, queue] : queues) {
-    ids.emplace(std::pair{queue->vhost, queue->name}, id);
+    ids.emplace(std::tuple{queue->vhost, queue->delays, queue->name}, id);
   }
   return ids;
 }
@@ -110,6 +112,14 @@ class MessagePrinter {
     const auto message = decode_row(store_, row);
     if (!message) {
       fault_ = fail(described(contents_, place->queue) + ": " + message.error().text);
+      return;
+    }
+    if (queue->second->delays) {
+      out_ << message_line({.vhost = queue->second->vhost,
+                            .queue = queue->second->name,
+                            .due_ms = model::DelayedMessages::due_ms_of(place->position),
+                            .message = *message})
+           << '\n';
       return;
     }
     const bool unsure = !contents_.recovered.clean_stop && progress->had_consumer;

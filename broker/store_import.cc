@@ -88,6 +88,9 @@ class Importer {
     if (!parsed) {
       return parsed.error();
     }
+    if (parsed->due_ms) {
+      return take_delayed(*parsed);
+    }
     const auto queue = writer_.topology().find_queue(parsed->vhost, parsed->queue);
     if (queue == nullptr || !queue->durable) {
       return fail(fmt::format("there is no durable queue '{}' in vhost '{}'", parsed->queue,
@@ -95,6 +98,17 @@ class Importer {
     }
     ++message_count_;
     return writer_.put(*queue, parsed->message, parsed->redelivered, parsed->delivery_count);
+  }
+
+  Result<void> take_delayed(const MessageLine& line) {
+    const auto exchange = writer_.topology().find_exchange(line.vhost, line.queue);
+    const auto* delay_queue = exchange == nullptr ? nullptr : exchange->delay_queue();
+    if (delay_queue == nullptr || !exchange->is_durable()) {
+      return fail(fmt::format("there is no durable exchange '{}' in vhost '{}' that delays",
+                              line.queue, line.vhost));
+    }
+    ++message_count_;
+    return writer_.put_delayed(**delay_queue, line.message, *line.due_ms);
   }
 
   StoreWriter& writer_;

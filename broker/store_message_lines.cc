@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #include "amqp/basic_properties.h"
+#include "broker/model/delayed_messages.h"
 #include "broker/model/names.h"
 #include "management/json_values.h"
 
@@ -141,12 +142,16 @@ std::string message_line(const MessageLine& line) {
   const model::Message& message = *line.message;
   json object{{"kind", "message"}};
   put_text(object, "vhost", line.vhost);
-  put_text(object, "queue", line.queue);
+  put_text(object, line.due_ms ? "delayed_exchange" : "queue", line.queue);
   put_text(object, "exchange", message.exchange());
   put_text(object, "routing_key", message.routing_key());
   object["properties"] = model::base64_encode(message.properties());
   object["body"] = model::base64_encode(message.body());
   object["published_ms"] = message.traits().published_ms;
+  if (line.due_ms) {
+    object["due_ms"] = *line.due_ms;
+    return object.dump();
+  }
   object["redelivered"] = line.redelivered;
   if (line.delivery_count != 0) {
     object["delivery_count"] = line.delivery_count;
@@ -158,7 +163,8 @@ Result<MessageLine> parse_message_line(const json& line) {
   LineReader reader(line);
   MessageLine parsed;
   parsed.vhost = reader.text("vhost");
-  parsed.queue = reader.text("queue");
+  const bool is_delayed = line.contains("delayed_exchange");
+  parsed.queue = reader.text(is_delayed ? "delayed_exchange" : "queue");
   const std::string exchange = reader.short_text("exchange");
   const std::string routing_key = reader.short_text("routing_key");
   const std::string properties = reader.properties();
@@ -166,6 +172,10 @@ Result<MessageLine> parse_message_line(const json& line) {
   const std::int64_t published_ms = reader.integer("published_ms");
   parsed.delivery_count = static_cast<std::uint32_t>(reader.integer("delivery_count"));
   parsed.redelivered = reader.flag("redelivered");
+  if (is_delayed) {
+    parsed.due_ms =
+        std::clamp<std::int64_t>(reader.integer("due_ms"), 0, model::DelayedMessages::due_ms_limit);
+  }
   if (reader.fault()) {
     return *reader.fault();
   }

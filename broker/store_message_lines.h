@@ -15,7 +15,9 @@ namespace lepus {
 /// What a line of an export says of a message beside the message itself.
 struct MessageLine {
   std::string vhost;
-  std::string queue;
+  std::string queue;  ///< or the exchange that delays it
+  /// When it is due, since 1970-01-01 UTC; of delayed messages alone.
+  std::optional<std::int64_t> due_ms;
   bool redelivered = false;
   std::uint32_t delivery_count = 0;
   model::MessagePtr message;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "broker/model/delayed_messages.h"
+
 namespace lepus {
 
 namespace {
@@ -53,12 +55,39 @@ storage::SubQueueProgress rebuild(storage::Priority priority, const SubQueueAudi
   return progress;
 }
 
+/// What lies between the times at which messages are due is not settled but free, and what is due
+/// is not known to have been taken.
+storage::SubQueueProgress rebuild_delayed(storage::Priority priority, const SubQueueAudit& audit) {
+  using model::DelayedMessages;
+  storage::SubQueueProgress progress;
+  progress.priority = priority;
+  progress.floor = audit.recorded.floor;
+  progress.settled = audit.recorded.settled;
+  progress.next_position = audit.recorded.next_position;
+  Position last = 0;
+  if (!audit.live.empty()) {
+    last = audit.live.back().end - 1;
+  }
+  if (!audit.damaged.empty()) {
+    last = std::max(last, audit.damaged.back());
+  }
+  if (last >= progress.next_position) {
+    // Which sequence numbers were given is not known: no more are.
+    progress.next_position = DelayedMessages::next_position(DelayedMessages::due_ms_of(last),
+                                                            DelayedMessages::sequences_max);
+  }
+  progress.stored_count = audit.live_count;
+  progress.stored_bytes = audit.live_bytes;
+  return progress;
+}
+
 }  // namespace
 
-storage::QueueProgress rebuild_progress(const QueueAudit& queue) {
+storage::QueueProgress rebuild_progress(const QueueAudit& queue, bool delays) {
   storage::QueueProgress progress;
   for (const auto& [priority, sub_queue] : queue.sub_queues) {
-    progress.sub_queues.push_back(rebuild(priority, sub_queue));
+    progress.sub_queues.push_back(delays ? rebuild_delayed(priority, sub_queue)
+                                         : rebuild(priority, sub_queue));
   }
   return progress;
 }

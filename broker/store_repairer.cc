@@ -96,7 +96,8 @@ void StoreRepairer::repair_topology() {
   for (const auto& [id, queue] : contents_.queues) {
     if (contents_.deleted_queues.contains(id)) {
       lines_.push_back(described(contents_, id) + " had been deleted, and is dropped");
-      erase(RecordFamily::topology, model::queue_key(queue->vhost, queue->name));
+      erase(RecordFamily::topology, queue->delays ? model::exchange_key(queue->vhost, queue->name)
+                                                  : model::queue_key(queue->vhost, queue->name));
     }
   }
   reload();
@@ -226,7 +227,7 @@ void StoreRepairer::add_unnamed_queue(QueueId id, const QueueAudit& audit) {
     queue.arguments.set("x-max-priority", std::int64_t{priority_max});
   }
   put_topology(model::queue_key(queue.vhost, queue.name), model::encode(queue));
-  put_progress(id, rebuild_progress(audit));
+  put_progress(id, rebuild_progress(audit, false));
   lines_.push_back(fmt::format(
       "the definition of queue id {} is lost: its {} messages are in queue '{}' in vhost '{}', "
       "without bindings and arguments",
@@ -255,7 +256,7 @@ void StoreRepairer::repair_progress(QueueId id, const QueueAudit& audit) {
   }
   // What was settled by a record that is lost comes again, and must count as redelivered.
   if (!agrees || (progress_was_damaged_ && audit.live_count() != 0)) {
-    put_progress(id, rebuild_progress(audit));
+    put_progress(id, rebuild_progress(audit, contents_.queues.at(id)->delays));
   }
 }
 

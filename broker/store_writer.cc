@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "broker/model/delayed_messages.h"
 #include "storage/open_store.h"
 #include "storage/progress_pages.h"
 
@@ -105,8 +106,6 @@ Result<void> StoreWriter::put(const model::QueueRecord& queue, const model::Mess
       std::min(message->traits().priority, queue.settings.max_priority);
   storage::SubQueueProgress& sub_queue = sub_queue_of(state, priority);
   const storage::Position position = sub_queue.next_position++;
-  sub_queue.stored_count += 1;
-  sub_queue.stored_bytes += message->body().size();
   sub_queue.has_expiring |= message->traits().has_expiration;
   if (redelivered) {
     sub_queue.delivered_below = position + 1;
@@ -114,10 +113,39 @@ Result<void> StoreWriter::put(const model::QueueRecord& queue, const model::Mess
   if (delivery_count != 0) {
     add_returned(sub_queue.returned, position, delivery_count);
   }
+  return put_row(queue, sub_queue, position, message);
+}
+
+Result<void> StoreWriter::put_delayed(const model::QueueRecord& delay_queue,
+                                      const model::MessagePtr& message, std::int64_t due_ms) {
+  using model::DelayedMessages;
+  QueueState& state = queues_[delay_queue.id];
+  state.log = delay_queue.partition;
+  state.changed = true;
+  for (unsigned priority = 0; priority <= UINT8_MAX; ++priority) {
+    storage::SubQueueProgress& lap = sub_queue_of(state, static_cast<storage::Priority>(priority));
+    const std::uint32_t sequence = DelayedMessages::next_sequence_of(lap.next_position);
+    if (sequence == DelayedMessages::sequences_max) {
+      continue;
+    }
+    due_ms = std::max(due_ms, DelayedMessages::first_ms_after(
+                                  lap.settled.empty() ? lap.floor : lap.settled.back().end));
+    lap.next_position = DelayedMessages::next_position(
+        std::max(due_ms, DelayedMessages::due_ms_of(lap.next_position) - 1), sequence + 1);
+    return put_row(delay_queue, lap, DelayedMessages::position_at(due_ms, sequence), message);
+  }
+  return fail(delay_queue.described() + " are too many");
+}
+
+Result<void> StoreWriter::put_row(const model::QueueRecord& queue,
+                                  storage::SubQueueProgress& sub_queue, storage::Position position,
+                                  const model::MessagePtr& message) {
+  sub_queue.stored_count += 1;
+  sub_queue.stored_bytes += message->body().size();
   char header[model::Message::stored_header_bytes_max];
   const std::array<std::string_view, 3> parts{message->stored_header(header),
                                               message->stored_names(), message->body()};
-  batch_of(queue.partition).put_message({queue.id, priority, position}, parts);
+  batch_of(queue.partition).put_message({queue.id, sub_queue.priority, position}, parts);
   waiting_bytes_ += message->memory_bytes();
   return waiting_bytes_ < commit_bytes ? Result<void>() : commit();
 }

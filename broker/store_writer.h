@@ -36,6 +36,11 @@ class StoreWriter {
   Result<void> put(const model::QueueRecord& queue, const model::MessagePtr& message,
                    bool redelivered, std::uint32_t delivery_count = 0);
 
+  /// Puts a message where the exchange keeps what it delays, or fails if that can take no more.
+  /// @param due_ms  since 1970-01-01 UTC; later if that is over for the exchange
+  Result<void> put_delayed(const model::QueueRecord& delay_queue, const model::MessagePtr& message,
+                           std::int64_t due_ms);
+
   /// Commits what was put and done to the topology.
   Result<void> commit();
 
@@ -54,6 +59,8 @@ class StoreWriter {
   void restore(storage::Recovered recovered);
   storage::SubQueueProgress& sub_queue_of(QueueState& queue, storage::Priority priority);
   storage::Batch& batch_of(storage::LogId log);
+  Result<void> put_row(const model::QueueRecord& queue, storage::SubQueueProgress& sub_queue,
+                       storage::Position position, const model::MessagePtr& message);
 
   struct StoppedClock final : Clock {
     [[nodiscard]] std::int64_t steady_ms() const override { return 0; }

@@ -59,16 +59,16 @@ MessagePtr make_released(const Message& message, std::int64_t time_ms) {
   auto properties = amqp::decode_properties(message.properties()).value_or(amqp::BasicProperties{});
   amqp::FieldTable headers;
   if (properties.headers) {
-    headers =
-        amqp::FieldTable::decode(properties.headers->bytes).value_or(amqp::FieldTable{});
+    headers = amqp::FieldTable::decode(properties.headers->bytes).value_or(amqp::FieldTable{});
   }
   headers.set(delay_header, -delay_ms_of(&headers));
   const std::string headers_bytes = headers.encode();
   properties.headers = amqp::FieldTableView{headers_bytes};
   Message::Traits traits = message.traits();
   traits.published_ms = time_ms;
-  auto released = Message::create(message.exchange(), message.routing_key(),
-                                  amqp::encode_properties(properties), message.body().size(), traits);
+  auto released =
+      Message::create(message.exchange(), message.routing_key(),
+                      amqp::encode_properties(properties), message.body().size(), traits);
   released->append_body(message.body());
   return released;
 }

@@ -51,8 +51,8 @@ DelayedMessages* DelayQueue::add_lap(Priority priority) {
   const auto place = std::ranges::find_if(
       laps_, [priority](const auto& other) { return other->priority() > priority; });
   return laps_
-      .insert(place, std::make_unique<DelayedMessages>(priority, is_durable(), host_.memory(),
-                                                       sequences_))
+      .insert(place,
+              std::make_unique<DelayedMessages>(priority, is_durable(), host_.memory(), sequences_))
       ->get();
 }
 
@@ -184,8 +184,8 @@ void DelayQueue::read_ahead() {
   }
 }
 
-void DelayQueue::rows_read(Priority priority, std::uint64_t generation,
-                           std::vector<StoredRow> rows, const storage::ReadOutcome& outcome) {
+void DelayQueue::rows_read(Priority priority, std::uint64_t generation, std::vector<StoredRow> rows,
+                           const storage::ReadOutcome& outcome) {
   if (has_ended()) {
     return;
   }

@@ -28,27 +28,26 @@ std::shared_ptr<Exchange> make_inner(const ExchangeRecord& record) {
   return Exchange::create(inner_record(record, *type));
 }
 
-std::shared_ptr<QueueRecord> make_delay_queue(const ExchangeRecord& record) {
+}  // namespace
+
+std::shared_ptr<QueueRecord> make_delay_queue(const ExchangeRecord& exchange) {
   auto queue = std::make_shared<QueueRecord>();
-  queue->id = record.delay_queue.id;
-  queue->vhost = record.vhost;
-  queue->name = record.name;
-  queue->partition = record.delay_queue.partition;
-  queue->owner = record.delay_queue.owner;
-  queue->durable = record.durable;
-  queue->user = record.user;
+  queue->id = exchange.delay_queue.id;
+  queue->vhost = exchange.vhost;
+  queue->name = exchange.name;
+  queue->partition = exchange.delay_queue.partition;
+  queue->owner = exchange.delay_queue.owner;
+  queue->durable = exchange.durable;
+  queue->user = exchange.user;
   queue->delays = true;
   return queue;
 }
 
-}  // namespace
-
 std::optional<ProtocolError> check_delay_arguments(const ExchangeRecord& record) {
   const std::string* name = delayed_type(record);
   if (name == nullptr) {
-    return ProtocolError{
-        amqp::ReplyCode::precondition_failed,
-        "Invalid argument, 'x-delayed-type' must be an existing exchange type"};
+    return ProtocolError{amqp::ReplyCode::precondition_failed,
+                         "Invalid argument, 'x-delayed-type' must be an existing exchange type"};
   }
   if (*name == name_of(ExchangeType::delayed_message)) {
     return ProtocolError{
@@ -64,8 +63,7 @@ DelayedExchange::DelayedExchange(ExchangeRecord record)
       inner_(make_inner(this->record())),
       delay_queue_(make_delay_queue(this->record())) {}
 
-void DelayedExchange::match(const RoutingInput& input,
-                            std::vector<const Binding*>& matched) const {
+void DelayedExchange::match(const RoutingInput& input, std::vector<const Binding*>& matched) const {
   inner_->match(input, matched);
 }
 

@@ -15,15 +15,14 @@ void DelayedMessages::restart_sequence() {
 
 // No position of that millisecond or a later one has been taken.
 std::int64_t DelayedMessages::first_free_ms() const {
-  const Position first_free = std::max(taken_below_, accepted_from_);
-  return first_free == 0 ? 0 : due_ms_of(first_free - 1) + 1;
+  return first_ms_after(std::max(taken_below_, accepted_from_));
 }
 
 Position DelayedMessages::push(MessagePtr message, std::int64_t due_ms) {
   LEPUS_ASSERT(!is_full(), "the caller looked");
   due_ms = std::max(due_ms, first_free_ms());
   due_ms_max_ = std::max(due_ms_max_, due_ms);
-  const Position position = (static_cast<Position>(due_ms) << sequence_bits) | sequence_++;
+  const Position position = position_at(due_ms, sequence_++);
   memory_bytes_ += message->memory_bytes();
   Unwritten& unwritten = unwritten_[position];
   if (position < near_below_) {
@@ -235,10 +234,7 @@ void DelayedMessages::count_stored_anew() {
 storage::SubQueueProgress DelayedMessages::make_progress() const {
   storage::SubQueueProgress progress;
   progress.priority = priority_;
-  // Above every position, and with the next sequence number in it.
-  progress.next_position =
-      (static_cast<Position>(due_ms_max_ + 1) << sequence_bits) |
-      (is_full() ? sequences_max : sequence_);
+  progress.next_position = next_position(due_ms_max_, is_full() ? sequences_max : sequence_);
   progress.floor = settled_.floor();
   progress.settled = settled_.ranges();
   progress.stored_count = stored_count_;
@@ -252,7 +248,7 @@ void DelayedMessages::restore(const storage::SubQueueProgress& progress) {
   taken_below_ = progress.floor;
   accepted_from_ = progress.settled.empty() ? progress.floor : progress.settled.back().end;
   due_ms_max_ = std::max<std::int64_t>(due_ms_of(progress.next_position) - 1, 0);
-  sequence_ = static_cast<std::uint32_t>(progress.next_position & sequences_max);
+  sequence_ = next_sequence_of(progress.next_position);
   stored_count_ = progress.stored_count;
   stored_bytes_ = progress.stored_bytes;
   far_count_ = progress.stored_count;
@@ -277,7 +273,8 @@ void DelayedMessages::check_invariants() const {
   std::size_t bytes = 0;
   std::size_t near_bytes = 0;
   for (const auto& [position, message] : near_) {
-    LEPUS_ASSERT(position >= taken_below_ && position < near_below_, "near ones are in their range");
+    LEPUS_ASSERT(position >= taken_below_ && position < near_below_,
+                 "near ones are in their range");
     LEPUS_ASSERT(!settled_.contains(position), "what waits is not settled");
     near_bytes += message->memory_bytes();
   }

@@ -30,9 +30,32 @@ class DelayedMessages {
   /// All but one, which in a record says that there is none left.
   static constexpr std::uint32_t sequences_max = (std::uint32_t{1} << sequence_bits) - 1;
 
+  /// No time behind it fits into a position.
+  static constexpr std::int64_t due_ms_limit =
+      (std::int64_t{1} << (64 - sequence_bits)) - 2;  // in the year 2109
+
   /// The due time in a position, in milliseconds since 1970-01-01 UTC.
   static constexpr std::int64_t due_ms_of(Position position) {
     return static_cast<std::int64_t>(position >> sequence_bits);
+  }
+
+  static constexpr Position position_at(std::int64_t due_ms, std::uint32_t sequence) {
+    return (static_cast<Position>(due_ms) << sequence_bits) | sequence;
+  }
+
+  /// A record's next position: above every position, and with the next sequence number in it.
+  static constexpr Position next_position(std::int64_t due_ms_max, std::uint32_t next_sequence) {
+    return position_at(due_ms_max + 1, next_sequence);
+  }
+
+  /// sequences_max: there is none left.
+  static constexpr std::uint32_t next_sequence_of(Position next_position) {
+    return static_cast<std::uint32_t>(next_position & sequences_max);
+  }
+
+  /// The first time at which none of the positions below is due.
+  static constexpr std::int64_t first_ms_after(Position below) {
+    return below == 0 ? 0 : due_ms_of(below - 1) + 1;
   }
 
   /// @param is_stored  the rows are to outlast a restart
@@ -96,6 +119,7 @@ class DelayedMessages {
   [[nodiscard]] bool is_settled(Position position) const { return settled_.contains(position); }
 
   void row_sealed(Position position, const Message& message);
+
   /// It was settled before its batch was sealed.
   void row_elided(Position position) { unwritten_.erase(position); }
 
@@ -140,7 +164,7 @@ class DelayedMessages {
   std::map<Position, std::uint64_t> taken_;  // body sizes
 
   PositionSet settled_;
-  Position taken_below_ = 0;   // nothing waits below it
+  Position taken_below_ = 0;    // nothing waits below it
   Position accepted_from_ = 0;  // what comes is due here at the earliest: from before the restart
   std::uint32_t sequence_ = 0;
   std::int64_t due_ms_max_ = 0;  // that any position has had

@@ -64,7 +64,7 @@ struct ExchangeRecord {
   bool auto_delete = false;
   bool internal = false;
   amqp::FieldTable arguments;
-  std::string user;  ///< who declared it; "rmq-internal" for the predeclared ones
+  std::string user;             ///< who declared it; "rmq-internal" for the predeclared ones
   QueuePlace delay_queue = {};  ///< of x-delayed-message
 };
 

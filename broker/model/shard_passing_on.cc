@@ -97,8 +97,8 @@ void ShardQueues::release_due(DelayQueue& queue) {
   if (queue.record().deleted) {
     return;
   }
-  for (std::size_t count = 0;
-       count < limits::delayed_released_at_once && batches_.bytes() < limits::pending_bytes_congested;
+  for (std::size_t count = 0; count < limits::delayed_released_at_once &&
+                              batches_.bytes() < limits::pending_bytes_congested;
        ++count) {
     const auto due = queue.take_due();
     if (!due) {

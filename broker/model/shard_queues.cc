@@ -327,8 +327,9 @@ void ShardQueues::commit_finished(storage::Outcome outcome) {
   update_congestion();
 }
 
-void ShardQueues::start_read(StoredQueue& queue, Priority priority, storage::PositionRange positions,
-                             std::size_t bytes_max, std::uint64_t generation) {
+void ShardQueues::start_read(StoredQueue& queue, Priority priority,
+                             storage::PositionRange positions, std::size_t bytes_max,
+                             std::uint64_t generation) {
   struct Chunk {
     std::vector<StoredRow> rows;
     std::string damage;

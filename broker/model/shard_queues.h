@@ -171,7 +171,7 @@ class ShardQueues final : public QueueHost {
   ToOthers to_others_;
   QueueMemory memory_;
   std::vector<QueueId> waiting_for_acks_;
-  std::int64_t page_out_at_ms_ = 0;  // not again before
+  std::int64_t page_out_at_ms_ = 0;           // not again before
   std::int64_t drop_delay_queues_at_ms_ = 0;  // the same
   PendingBatches batches_;
   boost::unordered_flat_map<QueueId, std::unique_ptr<Queue>> queues_;
@@ -180,8 +180,8 @@ class ShardQueues final : public QueueHost {
   boost::unordered_flat_map<ConnectionId, std::unique_ptr<OutputWindow>> windows_;
   std::set<std::pair<std::int64_t, QueueId>> timers_;
   std::vector<DeferredLetter> letters_;
-  SubmitGroup passed_on_;              // to queues of other shards
-  std::uint64_t grouped_ = 0;          // whose settlement has not come back yet
+  SubmitGroup passed_on_;      // to queues of other shards
+  std::uint64_t grouped_ = 0;  // whose settlement has not come back yet
   DeadLetterOutbox outbox_{limits::dead_letters_in_flight_max, limits::dead_letter_retry_ms};
   std::vector<QueueId> ending_;
   std::uint64_t policies_version_ = 0;  // the topology's that the queues follow

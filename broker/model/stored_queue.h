@@ -110,7 +110,9 @@ class StoredQueue {
  private:
   /// The row is in a batch, or never will be.
   virtual void row_sealed(MessagePlace place, const Message& message) = 0;
+
   virtual void row_elided(MessagePlace /*place*/) {}
+
   virtual void row_committed(MessagePlace place, bool committed) = 0;
   [[nodiscard]] virtual storage::QueueProgress make_progress() = 0;
   [[nodiscard]] virtual bool is_paged() const = 0;

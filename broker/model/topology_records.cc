@@ -128,12 +128,11 @@ std::optional<QueuePlace> read_place(const FieldReader& fields, std::string_view
     return std::nullopt;
   }
   return QueuePlace{.id = QueueId{static_cast<std::uint64_t>(*id)},
-                         .partition = static_cast<PartitionIndex>(*partition)};
+                    .partition = static_cast<PartitionIndex>(*partition)};
 }
 
 std::optional<QueuePlace> read_delay_queue(ExchangeType type, const FieldReader& fields) {
-  return type == ExchangeType::delayed_message ? read_place(fields, "delay_queue")
-                                               : QueuePlace{};
+  return type == ExchangeType::delayed_message ? read_place(fields, "delay_queue") : QueuePlace{};
 }
 
 }  // namespace

@@ -33,6 +33,9 @@ json exchange_json(const Context& context, const model::Exchange& exchange) {
               {"internal", exchange.is_internal()},
               {"arguments", to_json(exchange.arguments())},
               {"user_who_performed_action", exchange.record().user}};
+  if (const auto* delay_queue = exchange.delay_queue()) {
+    object["messages_delayed"] = (*delay_queue)->delayed_count.load(std::memory_order_relaxed);
+  }
   if (const auto policy = context.broker.topology().policy_of(exchange)) {
     object["policy"] = policy->name();
   }

@@ -117,6 +117,25 @@ TEST_F(StoreExport, MessagesGoBehindThoseThatAreThere) {
   EXPECT_EQ(check().code, tool_well);
 }
 
+TEST_F(StoreExport, DelayedMessagesKeepTheTimesAtWhichTheyAreDue) {
+  delay("x", {3000, 1000, 2000, 1000});
+  declare({"x"});
+  publish("x", 0, 1);
+  const std::string first = exported();
+  EXPECT_EQ(lines(first)[1]["queue"], "x");
+  const auto delayed = lines(first)[2];
+  EXPECT_EQ(delayed["delayed_exchange"], "x");
+  EXPECT_EQ(delayed["due_ms"], 1000);
+  const Ran ran = import(first, other_);
+  ASSERT_EQ(ran.code, tool_well) << ran.error;
+  EXPECT_EQ(ran.out, "5 messages imported\n");
+  EXPECT_EQ(run({.kind = StoreCommand::Kind::export_messages, .directory = other_.string()}).out,
+            first);
+  const Ran checked = run({.kind = StoreCommand::Kind::check, .directory = other_.string()});
+  EXPECT_EQ(checked.code, tool_well);
+  EXPECT_THAT(checked.out, testing::HasSubstr("delayed by exchange x in vhost /"));
+}
+
 TEST_F(StoreExport, OneQueueComesWithWhatItNeedsAndNothingElse) {
   declare({"a", "b"});
   publish("a", 0, 1);

@@ -64,6 +64,24 @@ class StoreFixture : public ::testing::Test {
     ASSERT_TRUE(writer->close());
   }
 
+  /// Puts messages that are due at these times into an exchange that delays; made if missing.
+  void delay(const std::string& exchange, const std::vector<std::int64_t>& due_ms) {
+    apply({{"exchanges",
+            {{{"name", exchange},
+              {"vhost", "/"},
+              {"type", "x-delayed-message"},
+              {"durable", true},
+              {"arguments", {{"x-delayed-type", "fanout"}}}}}}});
+    auto writer = open();
+    const auto found = writer->topology().find_exchange("/", exchange);
+    ASSERT_NE(found, nullptr);
+    for (const std::int64_t each : due_ms) {
+      ASSERT_TRUE(writer->put_delayed(**found->delay_queue(),
+                                      message(exchange, std::to_string(each)), each));
+    }
+    ASSERT_TRUE(writer->close());
+  }
+
   static model::MessagePtr message(const std::string& routing_key, const std::string& body,
                                    std::uint8_t priority = 0) {
     const std::string properties = amqp::encode_properties(

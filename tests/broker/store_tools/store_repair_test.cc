@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker/model/delayed_messages.h"
 #include "broker/model/topology_records.h"
 #include "broker/store_check.h"
 #include "storage/open_store.h"
@@ -242,6 +243,31 @@ TEST_F(StoreRepair, MessagesBeyondTheEndAreKept) {
   const Ran ran = repaired();
   EXPECT_THAT(ran.out, HasSubstr("its record is made anew for 5 messages of 50 bytes"));
   EXPECT_THAT(messages()["a"], ElementsAre(0, 1, 2, 3, 4));
+}
+
+TEST_F(StoreRepair, TheRecordOfDelayedMessagesIsMadeOfTheRows) {
+  delay("x", {3000, 1000, 2000});
+  const auto id = (*open()->topology().find_exchange("/", "x")->delay_queue())->id;
+  storage::QueueProgress old;
+  old.sub_queues.push_back({.next_position = model::DelayedMessages::next_position(1000, 1),
+                            .floor = model::DelayedMessages::position_at(500, 0),
+                            .stored_count = 1,
+                            .stored_bytes = 4});
+  write([&](storage::Batch& batch) { batch.put_progress(id, old); });
+  EXPECT_THAT(repaired().out, HasSubstr("its record is made anew for 3 messages of 12 bytes"));
+  // What comes now is due in its time, though a later message was found, and in another lap.
+  delay("x", {1500});
+  EXPECT_EQ(check().code, tool_well);
+  const Ran ran = run({.kind = StoreCommand::Kind::export_messages});
+  std::vector<std::int64_t> due;
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) {
+    const auto parsed = nlohmann::json::parse(line);
+    if (parsed["kind"] == "message") {
+      due.push_back(parsed["due_ms"]);
+    }
+  }
+  EXPECT_THAT(due, ElementsAre(1000, 2000, 3000, 1500));
 }
 
 TEST_F(StoreRepair, UndecodableRowIsDroppedAlone) {
