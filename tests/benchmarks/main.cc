@@ -80,6 +80,9 @@ void add_protocol_options(CLI::App& app, RunOptions& options) {
                  "repeatable, used in turn; else the queues' names");
   app.add_option("--binding-key", options.binding_keys,
                  "repeatable, for every queue; else its name");
+  app.add_option("--delay-min", options.delay_min_ms, "ms; see --delay-max");
+  app.add_option("--delay-max", options.delay_max_ms,
+                 "the exchange delays messages by up to so many ms; 0 is no delay");
   app.add_flag("--mandatory", options.mandatory);
 }
 

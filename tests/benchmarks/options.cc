@@ -114,6 +114,10 @@ Result<void> check(const RunOptions& options) {
       options.consumer_threads == 0) {
     return fail("queues, channels and threads are at least 1");
   }
+  if (options.delays() &&
+      (options.exchange_kind == "default" || options.delay_min_ms > options.delay_max_ms)) {
+    return fail("--delay-max needs an --exchange, and is not below --delay-min");
+  }
   if (options.ack_every == 0) {
     return fail("--ack-every is at least 1");
   }

@@ -68,6 +68,9 @@ struct RunOptions {
   bool keep = false;
   /// default, direct, fanout, topic or headers.
   std::string exchange_kind = "default";
+  /// If not 0, that kind of exchange delays (x-delayed-message), by times at random between these.
+  std::uint32_t delay_min_ms = 1;
+  std::uint32_t delay_max_ms = 0;
   /// Keys to publish with, in turn; none: the names of the queues.
   std::vector<std::string> routing_keys;
   /// Keys that every queue is bound with; none: the name of the queue.
@@ -90,6 +93,8 @@ struct RunOptions {
   int broker_pid = 0;
   std::string json_file;
   bool quiet = false;
+
+  [[nodiscard]] bool delays() const { return delay_max_ms != 0; }
 
   [[nodiscard]] bool confirms() const { return confirm_window != 0; }
 

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include <boost/endian/conversion.hpp>
+
 #include "amqp/basic_properties.h"
+#include "amqp/field_table.h"
 #include "amqp/frame_writer.h"
 
 namespace lepus::benchmarks {
@@ -28,6 +31,11 @@ PublishBuffer::PublishBuffer(const RunOptions& options, std::string_view exchang
   const std::string body(options.size_bytes, 'x');
   amqp::BasicProperties properties;
   properties.delivery_mode = options.persistent ? amqp::persistent_delivery_mode : std::uint8_t{1};
+  const std::string headers =
+      options.delays() ? amqp::FieldTable{{"x-delay", std::int64_t{0}}}.encode() : "";
+  if (options.delays()) {
+    properties.headers = amqp::FieldTableView{headers};
+  }
   const std::string property_bytes = amqp::encode_properties(properties);
   const auto append = [&](std::size_t index) {
     const amqp::BasicPublish publish{.exchange = exchange,
@@ -40,6 +48,11 @@ PublishBuffer::PublishBuffer(const RunOptions& options, std::string_view exchang
                                amqp::content_start_size(publish, property_bytes.size()) +
                                amqp::frame_header_bytes);
     amqp::append_content(bytes_, channel, publish, property_bytes, body, frame_max_bytes);
+    if (options.delays()) {
+      const std::string_view before_the_number = "x-delayl";
+      delay_positions_.push_back(bytes_.find(before_the_number, starts_.back()) +
+                                 before_the_number.size());
+    }
   };
   append(0);
   const std::size_t count =
@@ -49,6 +62,11 @@ PublishBuffer::PublishBuffer(const RunOptions& options, std::string_view exchang
     append(index);
   }
   starts_.push_back(bytes_.size());
+}
+
+void PublishBuffer::set_delay(std::size_t message, std::uint32_t delay_ms) {
+  const std::uint64_t number = boost::endian::native_to_big(std::uint64_t{delay_ms});
+  std::memcpy(bytes_.data() + delay_positions_[message], &number, sizeof number);
 }
 
 }  // namespace lepus::benchmarks

@@ -26,6 +26,9 @@ class PublishBuffer {
     return std::string_view{bytes_}.substr(starts_[first], starts_[last] - starts_[first]);
   }
 
+  /// Only if the options delay.
+  void set_delay(std::size_t message, std::uint32_t delay_ms);
+
   /// Writes the time of sending into a message's body; only if bodies have the room.
   void stamp(std::size_t message, std::int64_t stamp_ns) {
     std::memcpy(bytes_.data() + stamp_positions_[message], &stamp_ns, sizeof stamp_ns);
@@ -36,6 +39,7 @@ class PublishBuffer {
   /// Where each message starts, and the end of the last one.
   std::vector<std::size_t> starts_;
   std::vector<std::size_t> stamp_positions_;
+  std::vector<std::size_t> delay_positions_;
 };
 
 /// Reads a stamp from the first octets of a body.

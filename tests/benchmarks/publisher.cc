@@ -31,6 +31,8 @@ Publisher::Publisher(int socket, WorkerContext& context, const RunOptions& optio
       messages_(messages == 0 ? UINT64_MAX : messages),
       in_flight_(in_flight),
       stamped_(options.stamped()),
+      delays_(options.delays()),
+      delay_ms_(options.delay_min_ms, std::max(options.delay_min_ms, options.delay_max_ms)),
       channels_(options.channels) {
   if (options.confirms()) {
     trackers_.assign(options.channels, ConfirmTracker{options.confirm_window});
@@ -98,6 +100,9 @@ bool Publisher::prepare_batch(std::int64_t turn_ns) {
     }
     if (stamped_) {
       buffer_.stamp(message, stamp_ns);
+    }
+    if (delays_) {
+      buffer_.set_delay(message, delay_ms_(random_));
     }
   }
   if (message == first) {

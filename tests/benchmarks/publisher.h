@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <string_view>
 #include <vector>
 
@@ -75,6 +76,9 @@ class Publisher final : public Endpoint {
   std::uint64_t messages_;
   InFlightShare in_flight_;
   bool stamped_;
+  bool delays_;
+  std::minstd_rand random_;
+  std::uniform_int_distribution<std::uint32_t> delay_ms_;
   std::size_t channels_;
   std::vector<ConfirmTracker> trackers_;
 

@@ -75,10 +75,14 @@ Result<void> Topology::declare_exchange(const RunOptions& options) {
   if (exchange_.empty()) {
     return {};
   }
+  const std::string arguments =
+      options.delays() ? amqp::FieldTable{{"x-delayed-type", options.exchange_kind}}.encode() : "";
   auto declared = client_.call<amqp::ExchangeDeclareOk>(
       channel,
-      amqp::ExchangeDeclare{
-          .exchange = exchange_, .type = options.exchange_kind, .durable = options.durable});
+      amqp::ExchangeDeclare{.exchange = exchange_,
+                            .type = options.delays() ? "x-delayed-message" : options.exchange_kind,
+                            .durable = options.durable,
+                            .arguments = {arguments}});
   if (!declared) {
     return declared.error();
   }

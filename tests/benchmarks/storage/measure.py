@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import backlog
+import delayed
 import disk_writes
 import queues
 import throughput
@@ -61,6 +62,10 @@ FIGURES = {
     "writes.one_queue": Figure("written per octet, backlog in 1 queue", at_most=3),
     "writes.many_queues": Figure("written per octet, backlog in 1,000 queues", at_most=6),
     "writes.space": Figure("data directory after 1 KiB backlog, 60 s", at_most=150, unit="MB"),
+    "delayed.memory.peak": Figure(
+        "10 million delayed, resident memory at most", at_most=250, unit="MB"
+    ),
+    "delayed.first": Figure("10 million delayed, kill -9 to a release", at_most=1.2, unit="s"),
     "drain.space": Figure("data directory after 10 million, 60 s", at_most=150, unit="MB"),
 }
 
@@ -73,6 +78,8 @@ GROUPS = {
     "drain": (backlog.draining, True),
     "oldest": (backlog.oldest_unacked, False),
     "writes": (disk_writes.bytes_written, False),
+    "delayed": (delayed.waiting, False),
+    "release": (delayed.releasing, False),
 }
 
 

@@ -92,10 +92,19 @@ def body(channel, data):
 
 
 def publish(
-    channel, exchange, routing_key, data, persistent=False, mandatory=False, immediate=False
+    channel,
+    exchange,
+    routing_key,
+    data,
+    persistent=False,
+    mandatory=False,
+    immediate=False,
+    headers=None,
 ):
     """The frames of one basic.publish whose body fits into one frame."""
     flags, properties = (0x1000, b"\x02") if persistent else (0, b"")
+    if headers is not None:
+        flags, properties = flags | 0x2000, table(headers) + properties
     return (
         method(
             channel,
