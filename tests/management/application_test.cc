@@ -185,6 +185,9 @@ TEST_F(ApplicationTest, DefinitionsMayHaveExchangesOfAllTypes) {
                                         {"auto_delete", false},
                                         {"internal", false},
                                         {"arguments", json::object()}});
+    if (type == model::ExchangeType::delayed_message) {
+      definitions["exchanges"].back()["arguments"]["x-delayed-type"] = "direct";
+    }
   }
   ASSERT_EQ(request(Method::post, "definitions", definitions.dump()).status, 204);
   const json exported = get("definitions");
@@ -193,6 +196,7 @@ TEST_F(ApplicationTest, DefinitionsMayHaveExchangesOfAllTypes) {
   for (const json& exchange : exported["exchanges"]) {
     EXPECT_EQ(exchange["type"], exchange["name"]);
   }
+  EXPECT_EQ(get("exchanges/shop/x-delayed-message")["messages_delayed"], 0);
   EXPECT_EQ(get("overview")["exchange_types"].size(), std::size(model::exchange_types));
   definitions["bindings"][0]["routing_key"] = "many";
   const Response wrong = request(Method::post, "definitions", definitions.dump());
