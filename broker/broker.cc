@@ -78,7 +78,8 @@ std::uint64_t descriptor_limit() {
   return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
 }
 
-transport::TlsSettings tls_settings(const TlsOptions& options) {
+transport::TlsSettings tls_settings(const TlsOptions& options,
+                                    const transport::CertificateLogin& login) {
   return {.certificate_file = options.certificate_file,
           .key_file = options.key_file,
           .ca_certificate_file = options.ca_certificate_file,
@@ -86,7 +87,8 @@ transport::TlsSettings tls_settings(const TlsOptions& options) {
           .verify_peer = options.verify_peer,
           .fail_if_no_peer_certificate = options.fail_if_no_peer_certificate,
           .depth = options.depth,
-          .versions = options.versions};
+          .versions = options.versions,
+          .login = login};
 }
 
 }  // namespace
@@ -282,7 +284,8 @@ Result<void> Broker::open_listener(const Listener& wanted, bool is_tls) {
                                      .sessions_max = descriptors_.sessions_max};
   std::optional<std::int64_t> certificate_expires_at_s;
   if (is_tls) {
-    auto context = transport::TlsContext::make(tls_settings(configuration_.tls));
+    auto context = transport::TlsContext::make(
+        tls_settings(configuration_.tls, configuration_.certificate_login));
     if (!context) {
       return context.error();
     }

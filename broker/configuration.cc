@@ -261,7 +261,8 @@ class Loader {
 
   void complete_mechanisms() {
     std::erase_if(result_.auth_mechanisms, [this](const std::string& mechanism) {
-      const bool is_offered = mechanism == "PLAIN" || mechanism == "AMQPLAIN";
+      const bool is_offered =
+          mechanism == "PLAIN" || mechanism == "AMQPLAIN" || mechanism == "EXTERNAL";
       if (!is_offered) {
         result_.warnings.push_back(
             fmt::format("auth_mechanisms: {} is not offered here", mechanism));

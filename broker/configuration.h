@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/base/result.h"
+#include "broker/transport/certificate_login.h"
 
 namespace lepus {
 
@@ -134,8 +135,10 @@ struct Configuration {
   std::optional<std::uint32_t> consumer_max_per_channel;
   /// Empty: no limit.
   std::optional<std::uint32_t> vhost_max;
-  /// Offered in this order: PLAIN, AMQPLAIN, or one of them.
+  /// Offered in this order: PLAIN, AMQPLAIN, and EXTERNAL to clients with TLS.
   std::vector<std::string> auth_mechanisms{"PLAIN", "AMQPLAIN"};
+  /// Who comes by EXTERNAL.
+  transport::CertificateLogin certificate_login;
   /// Users that may log in over the loopback interface only.
   std::set<std::string> loopback_users{"guest"};
 

@@ -168,9 +168,6 @@ constexpr auto ignored_patterns = std::to_array<std::string_view>({
     "shovel.**",
     "socket_writer.gc_threshold",
     "ssl_allow_poodle_attack",
-    "ssl_cert_login_from",
-    "ssl_cert_login_san_index",
-    "ssl_cert_login_san_type",
     "ssl_options.cacerts|ciphers|key.*",
     "ssl_options.ciphers|client_renegotiation|honor_cipher_order|honor_ecc_order|"
     "reuse_sessions|secure_renegotiate|bypass_pem_cache|cert|crl_check|dh|dhfile|log_alert|"

@@ -210,6 +210,26 @@ void add_protocol_settings(std::vector<Setting>& list) {
   list.push_back(limit_setting("vhost_max", member(&Configuration::vhost_max)));
   list.push_back({"auth_mechanisms.*", set_mechanism, print_mechanisms, "auth_mechanisms",
                   [](Configuration& into) { into.auth_mechanisms.clear(); }});
+  const auto login = [](auto pointer) {
+    return [pointer](auto& of) -> auto& { return of.certificate_login.*pointer; };
+  };
+  using Login = transport::CertificateLogin;
+  list.push_back(
+      choice_setting<>("ssl_cert_login_from", login(&Login::from),
+                       std::vector<std::pair<std::string, Login::From>>{
+                           {"distinguished_name", Login::From::distinguished_name},
+                           {"common_name", Login::From::common_name},
+                           {"subject_alternative_name", Login::From::subject_alternative_name},
+                           {"subject_alt_name", Login::From::subject_alternative_name}}));
+  list.push_back(choice_setting<>("ssl_cert_login_san_type", login(&Login::alternative_name),
+                                  std::vector<std::pair<std::string, Login::AlternativeName>>{
+                                      {"dns", Login::AlternativeName::dns},
+                                      {"ip", Login::AlternativeName::ip},
+                                      {"email", Login::AlternativeName::email},
+                                      {"uri", Login::AlternativeName::uri},
+                                      {"other_name", Login::AlternativeName::other_name}}));
+  list.push_back(
+      integer_setting("ssl_cert_login_san_index", login(&Login::alternative_name_index), 0, 1000));
   list.push_back(name_set_setting("loopback_users", member(&Configuration::loopback_users)));
   list.push_back({"loopback_users", set_loopback_users, print_loopback_users, "loopback_users",
                   list.back().clear});

@@ -41,8 +41,8 @@ inline constexpr std::int64_t dead_letter_retry_ms = 1000;
 /// Dead letters that such a queue keeps in memory; past it nothing more expires.
 inline constexpr std::size_t kept_letters_bytes_max = std::size_t{32} << 20U;
 
-/// Of one delayed exchange: so many messages are released at a time, and may be on their way to queues
-/// of other shards.
+/// Of one delayed exchange: so many messages are released at a time, and may be on their way to
+/// queues of other shards.
 inline constexpr std::size_t delayed_released_at_once = 256;
 inline constexpr std::size_t delayed_on_their_way_max = 1024;
 

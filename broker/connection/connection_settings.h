@@ -22,7 +22,7 @@ struct ConnectionSettings {
   std::optional<std::int64_t> connection_max;
   /// Nothing: as many as come.
   std::optional<std::uint32_t> consumer_max_per_channel;
-  /// Offered in this order; each is PLAIN or AMQPLAIN.
+  /// Offered in this order; each is PLAIN, AMQPLAIN or EXTERNAL, which is for TLS alone.
   std::vector<std::string> mechanisms = {"PLAIN", "AMQPLAIN"};
   /// Users that may come from the own machine only.
   std::vector<std::string> loopback_users = {"guest"};
@@ -32,13 +32,15 @@ struct ConnectionSettings {
   std::function<void(const std::string&)> warn;
 };
 
-/// The TLS session under a connection, for management.
+/// The TLS session under a connection, for management and for logging in by certificate.
 struct TlsDescription {
   std::string protocol;
   std::string cipher;
   std::string peer_certificate_subject;
   std::string peer_certificate_issuer;
   std::string peer_certificate_validity;
+  /// The user that a verified certificate stands for; empty: nobody.
+  std::string peer_certificate_login;
 };
 
 /// The two ends of a connection's socket.

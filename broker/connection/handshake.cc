@@ -21,13 +21,39 @@ bool is_within(std::uint32_t value, std::uint32_t smallest, std::uint32_t larges
   return value >= smallest && (largest == 0 || value <= largest);
 }
 
+/// Plain sockets have no certificates.
+bool is_offered(std::string_view mechanism, const ConnectionSettings& settings, bool is_tls) {
+  return std::ranges::find(settings.mechanisms, mechanism) != settings.mechanisms.end() &&
+         (is_tls || mechanism != external_mechanism);
+}
+
 /// "PLAIN AMQPLAIN".
-std::string joined(const std::vector<std::string>& words) {
+std::string offered(const ConnectionSettings& settings, bool is_tls) {
   std::string text;
-  for (const std::string& word : words) {
-    text += (text.empty() ? "" : " ") + word;
+  for (const std::string& mechanism : settings.mechanisms) {
+    if (is_offered(mechanism, settings, is_tls)) {
+      text += (text.empty() ? "" : " ") + mechanism;
+    }
   }
   return text;
+}
+
+/// By certificate or by password; nothing if the response is malformed.
+/// @param tls  null: the socket is a plain one
+std::optional<Result<model::User>> log_in(const model::Topology& topology,
+                                          const PeerDescription& peer, const TlsDescription* tls,
+                                          const amqp::ConnectionStartOk& method) {
+  if (method.mechanism == external_mechanism) {
+    if (tls == nullptr || tls->peer_certificate_login.empty()) {
+      return fail("the client has shown no certificate with a user's name");
+    }
+    return topology.authenticate_certified(tls->peer_certificate_login, peer.is_loopback);
+  }
+  const auto credentials = parse_sasl_response(method.mechanism, method.response.bytes);
+  if (!credentials) {
+    return std::nullopt;
+  }
+  return topology.authenticate(credentials->user, credentials->password, peer.is_loopback);
 }
 
 /// Where no limit was agreed on, a frame may hold a whole message, but no client may fill the
@@ -55,7 +81,7 @@ void warn(const Connection& connection, const ConnectionSettings& settings, std:
 
 void Handshake::start(Connection& connection) {
   connection.state_ = Connection::State::awaiting_start_ok;
-  const std::string mechanisms = joined(connection.host_.settings().mechanisms);
+  const std::string mechanisms = offered(connection.host_.settings(), connection.peer_.is_tls);
   connection.send(0,
                   amqp::ConnectionStart{.version_major = 0,
                                         .version_minor = 9,
@@ -113,25 +139,27 @@ void Handshake::handle_start_ok(Connection& connection, const amqp::ConnectionSt
   connection.consumer_cancel_notify_ = connection.client_can("consumer_cancel_notify");
   connection.connection_blocked_ = connection.client_can("connection.blocked");
   const ConnectionSettings& settings = connection.host_.settings();
-  const bool is_offered =
-      std::ranges::find(settings.mechanisms, method.mechanism) != settings.mechanisms.end();
-  const auto credentials = parse_sasl_response(method.mechanism, method.response.bytes);
-  if (!is_offered || !credentials) {
+  if (!is_offered(method.mechanism, settings, connection.peer_.is_tls)) {
     warn(connection, settings, "starting",
-         is_offered ? connection.mechanism_ + " login refused: the response is malformed"
-                    : "unsupported authentication mechanism '" + connection.mechanism_ + '\'');
+         "unsupported authentication mechanism '" + connection.mechanism_ + '\'');
     connection.refuse_silently();
     return;
   }
-  const auto user = connection.host_.topology().authenticate(
-      credentials->user, credentials->password, connection.peer_.is_loopback);
+  const auto user =
+      log_in(connection.host_.topology(), connection.peer_, connection.tls_.get(), method);
   if (!user) {
     warn(connection, settings, "starting",
-         connection.mechanism_ + " login refused: " + user.error().text);
+         connection.mechanism_ + " login refused: the response is malformed");
+    connection.refuse_silently();
+    return;
+  }
+  if (!*user) {
+    warn(connection, settings, "starting",
+         connection.mechanism_ + " login refused: " + user->error().text);
     refuse_login(connection);
     return;
   }
-  connection.user_ = user->name;
+  connection.user_ = (*user)->name;
   connection.state_ = Connection::State::awaiting_tune_ok;
   connection.send(0, amqp::ConnectionTune{.channel_max = settings.channel_max,
                                           .frame_max = settings.frame_max_bytes,

@@ -39,10 +39,6 @@ std::optional<Credentials> parse_amqplain(std::string_view response) {
 
 }  // namespace
 
-bool is_sasl_mechanism(std::string_view mechanism) {
-  return mechanism == "PLAIN" || mechanism == "AMQPLAIN";
-}
-
 std::optional<Credentials> parse_sasl_response(std::string_view mechanism,
                                                std::string_view response) {
   if (mechanism == "PLAIN") {

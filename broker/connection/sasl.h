@@ -6,16 +6,16 @@
 
 namespace lepus::connection {
 
-/// Whether parse_sasl_response() understands it.
-[[nodiscard]] bool is_sasl_mechanism(std::string_view mechanism);
+/// The name is in the client's certificate, and the response says nothing.
+inline constexpr std::string_view external_mechanism = "EXTERNAL";
 
 struct Credentials {
   std::string user;
   std::string password;
 };
 
-/// What a connection.start-ok claims; nothing if the mechanism isn't known or the response is
-/// malformed.
+/// What a connection.start-ok claims by PLAIN or AMQPLAIN; nothing if the mechanism isn't known or
+/// the response is malformed.
 [[nodiscard]] std::optional<Credentials> parse_sasl_response(std::string_view mechanism,
                                                              std::string_view response);
 

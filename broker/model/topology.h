@@ -187,6 +187,8 @@ class Topology {
   /// log.
   Result<User> authenticate(std::string_view user, std::string_view password,
                             bool from_loopback) const;
+  /// The same for a user whom a verified certificate names.
+  Result<User> authenticate_certified(std::string_view user, bool from_loopback) const;
   /// connection.open: 530 if there is no such vhost or the user has no permissions in it, or
   /// nothing.
   [[nodiscard]] std::optional<ProtocolError> check_vhost_access(std::string_view user,

@@ -23,6 +23,14 @@ std::optional<Error> check_name(std::string_view name) {
   return std::nullopt;
 }
 
+Result<User> admitted(User user, const std::vector<std::string>& loopback_users,
+                      bool from_loopback) {
+  if (!from_loopback && std::ranges::find(loopback_users, user.name) != loopback_users.end()) {
+    return fail(fmt::format("user '{}' can only connect via localhost", user.name));
+  }
+  return user;
+}
+
 }  // namespace
 
 Result<User> Topology::authenticate(std::string_view name, std::string_view password,
@@ -36,11 +44,15 @@ Result<User> Topology::authenticate(std::string_view name, std::string_view pass
   if (!password_matches(password, user->password_hash, user->hashing)) {
     return fail(fmt::format("user '{}' - invalid credentials", name));
   }
-  const auto& loopback_users = state_->options.loopback_users;
-  if (!from_loopback && std::ranges::find(loopback_users, name) != loopback_users.end()) {
-    return fail(fmt::format("user '{}' can only connect via localhost", name));
+  return admitted(*std::move(user), state_->options.loopback_users, from_loopback);
+}
+
+Result<User> Topology::authenticate_certified(std::string_view name, bool from_loopback) const {
+  std::optional<User> user = state_->users.find_user(name);
+  if (!user) {
+    return fail(fmt::format("user '{}' - invalid credentials", name));
   }
-  return *std::move(user);
+  return admitted(*std::move(user), state_->options.loopback_users, from_loopback);
 }
 
 std::optional<ProtocolError> Topology::check_vhost_access(std::string_view user,

@@ -113,6 +113,7 @@ TlsContext::~TlsContext() {
 Result<std::shared_ptr<const TlsContext>> TlsContext::make(const TlsSettings& settings) {
   const std::shared_ptr<TlsContext> result(new TlsContext);
   SSL_CTX* context = result->context_;
+  result->login_ = settings.login;
   if (context == nullptr) {
     return fail("cannot set up TLS: " + reason());
   }
@@ -147,7 +148,7 @@ std::unique_ptr<ByteStream> TlsContext::make_stream(int socket) const {
   SSL* session = SSL_new(context_);
   SSL_set_fd(session, socket);
   SSL_set_accept_state(session);
-  return std::make_unique<TlsStream>(session);
+  return std::make_unique<TlsStream>(session, login_);
 }
 
 // ---- a session
@@ -224,6 +225,7 @@ connection::TlsDescription TlsStream::tls_description() const {
     description.peer_certificate_subject = name_text(X509_get_subject_name(certificate));
     description.peer_certificate_issuer = name_text(X509_get_issuer_name(certificate));
     description.peer_certificate_validity = validity_text(certificate);
+    description.peer_certificate_login = login_name(certificate, login_);
   }
   return description;
 }

@@ -8,6 +8,7 @@
 
 #include "broker/base/result.h"
 #include "broker/transport/byte_stream.h"
+#include "broker/transport/certificate_login.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -24,6 +25,7 @@ struct TlsSettings {
   bool fail_if_no_peer_certificate = false;
   std::uint32_t depth = 1;
   std::vector<std::string> versions;  ///< "tlsv1.2", "tlsv1.3"; empty: both
+  CertificateLogin login;             ///< what clients' certificates say by EXTERNAL
 };
 
 /// The server's side of all TLS sessions of one listener. Its streams may outlive it and belong to
@@ -47,12 +49,13 @@ class TlsContext {
   TlsContext();
 
   ssl_ctx_st* context_;
+  CertificateLogin login_;
 };
 
 /// Octets through TLS. Reads and writes the socket by itself, as far as that does not block.
 class TlsStream final : public ByteStream {
  public:
-  explicit TlsStream(ssl_st* session) : session_(session) {}
+  TlsStream(ssl_st* session, const CertificateLogin& login) : session_(session), login_(login) {}
 
   ~TlsStream() override;
   TlsStream(const TlsStream&) = delete;
@@ -70,6 +73,7 @@ class TlsStream final : public ByteStream {
   [[nodiscard]] StreamResult::Status status_of(int result);
 
   ssl_st* session_;
+  const CertificateLogin login_;
   bool may_have_more_ = false;  ///< the last read was ended by its buffer, not by the socket
   bool failed_ = false;
 };

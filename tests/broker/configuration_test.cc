@@ -355,13 +355,28 @@ TEST(Configuration, TheConsumerTimeoutMayBeLifted) {
 }
 
 TEST(Configuration, OnlyMechanismsThatExistAreOffered) {
-  const auto some = load_text("auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = AMQPLAIN\n");
+  const auto some = load_text("auth_mechanisms.1 = RABBIT-CR-DEMO\nauth_mechanisms.2 = AMQPLAIN\n");
   ASSERT_TRUE(some) << some.error().text;
   EXPECT_THAT(some->auth_mechanisms, ElementsAre("AMQPLAIN"));
-  EXPECT_THAT(some->warnings, ElementsAre(HasSubstr("EXTERNAL is not offered")));
-  const auto none = load_text("auth_mechanisms.1 = EXTERNAL\n");
+  EXPECT_THAT(some->warnings, ElementsAre(HasSubstr("RABBIT-CR-DEMO is not offered")));
+  const auto none = load_text("auth_mechanisms.1 = RABBIT-CR-DEMO\n");
   ASSERT_FALSE(none);
   EXPECT_THAT(none.error().text, HasSubstr("nobody could log in"));
+}
+
+TEST(Configuration, CertificatesCanBeLogins) {
+  const auto loaded = load_text(
+      "auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\n"
+      "ssl_cert_login_from = subject_alternative_name\nssl_cert_login_san_type = email\n"
+      "ssl_cert_login_san_index = 1\n");
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_THAT(loaded->auth_mechanisms, ElementsAre("EXTERNAL", "PLAIN"));
+  using Login = transport::CertificateLogin;
+  EXPECT_EQ(loaded->certificate_login,
+            (Login{Login::From::subject_alternative_name, Login::AlternativeName::email, 1}));
+  EXPECT_THAT(print_configuration(*loaded),
+              HasSubstr("ssl_cert_login_from = subject_alternative_name  #"));
+  EXPECT_FALSE(load_text("ssl_cert_login_from = serial_number\n"));
 }
 
 TEST(Configuration, KubernetesDescriptionOfAServiceIsNoPort) {

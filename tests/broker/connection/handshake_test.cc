@@ -128,6 +128,37 @@ TEST_F(HandshakeTest, OnlyMechanismsThatAreSwitchedOnAreOffered) {
                                             "unsupported authentication mechanism 'PLAIN'")));
 }
 
+TEST_F(HandshakeTest, ExternalTakesTheUserOfTheCertificate) {
+  broker_.settings().mechanisms = {"PLAIN", "EXTERNAL"};
+  const std::string properties =
+      amqp::FieldTable{{"capabilities", amqp::FieldTable{{"authentication_failure_close", true}}}}
+          .encode();
+  const auto log_in = [&](const TlsDescription& tls, bool is_loopback = true) {
+    TestClient client(broker_, 0, {.is_loopback = is_loopback, .is_tls = true});
+    client.connection().set_tls(tls);
+    client.send_bytes(amqp::protocol_header);
+    EXPECT_THAT(client.answer(), HasSubstr("mechanisms=\"PLAIN EXTERNAL\""));
+    client.send(0,
+                amqp::ConnectionStartOk{
+                    .client_properties = {properties}, .mechanism = "EXTERNAL", .locale = "en_US"});
+    return client.answer();
+  };
+  EXPECT_THAT(log_in({.peer_certificate_login = "guest"}), HasSubstr("connection.tune"));
+  for (const auto& answer : {log_in({}), log_in({.peer_certificate_login = "CN=nobody"}),
+                             log_in({.peer_certificate_login = "guest"}, false)}) {
+    EXPECT_THAT(answer, HasSubstr("Login was refused using authentication mechanism EXTERNAL"));
+  }
+}
+
+TEST_F(HandshakeTest, ExternalIsForTlsAlone) {
+  broker_.settings().mechanisms = {"PLAIN", "EXTERNAL"};
+  client_.send_bytes(amqp::protocol_header);
+  EXPECT_THAT(client_.answer(), HasSubstr("mechanisms=\"PLAIN\""));
+  client_.send(0, amqp::ConnectionStartOk{.mechanism = "EXTERNAL", .locale = "en_US"});
+  EXPECT_EQ(client_.answer(), "");
+  EXPECT_EQ(client_.connection().state(), Connection::State::refusing);
+}
+
 TEST_F(HandshakeTest, RefusedLoginsAreLoggedWithoutLettingTheClientWriteLines) {
   std::vector<std::string> log;
   broker_.settings().warn = [&log](const std::string& text) { log.push_back(text); };

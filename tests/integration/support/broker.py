@@ -86,6 +86,7 @@ class Broker(Target):
         self.directory.mkdir(parents=True, exist_ok=True)
         self.data_directory = self.directory / "data"
         self.log_path = self.directory / "broker.log"
+        self.tls_port = None
         self.options = list(options)
         self.program = None
 
@@ -129,10 +130,11 @@ class Broker(Target):
 
     def wait_until_ready(self):
         match = self.program.wait_for_line(
-            r"^ready amqp=(\S+) management=(\S+)", timeout=START_TIMEOUT_S
+            r"^ready amqp=(\S+) management=(\S+)(?: amqps=(\S+))?", timeout=START_TIMEOUT_S
         )
         self.host, self.port = split_address(match.group(1))
         self.management_host, self.management_port = split_address(match.group(2))
+        self.tls_port = split_address(match.group(3))[1] if match.group(3) else None
         return self
 
     def kill(self):
