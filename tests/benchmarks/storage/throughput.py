@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from machine import Broker, store_perf, syncs_per_second
+from machine import Broker, store_perf, sync_loop, syncs_per_second
 
 PER_COMMIT = 256
 
@@ -14,7 +14,8 @@ def store_alone(options):
     took turns. The sync that counts is one of as much as a commit writes."""
     values = {}
     for name, size in (("1k", 1024), ("16", 16)):
-        commit_s = 1 / syncs_per_second(options.directory, PER_COMMIT * size, options.duration)
+        syncs, sync_cpu_us = sync_loop(options.directory, PER_COMMIT * size, options.duration)
+        commit_s = 1 / syncs
         folder = Path(tempfile.mkdtemp(prefix="lepus-figures-", dir=options.directory))
         try:
             result = store_perf(
@@ -32,6 +33,8 @@ def store_alone(options):
         values[f"store.rate.{name}.4k"] = 100 * result["per_second"] / short_limit
         values[f"store.per_second.{name}"] = result["per_second"]
         values[f"store.sync_us.{name}"] = commit_s * 1e6
+        # What of it the bare loop needs: no store can do with less.
+        values[f"store.cpu.{name}.of_the_loop"] = sync_cpu_us / PER_COMMIT
     return values
 
 
