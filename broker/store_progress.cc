@@ -71,8 +71,9 @@ storage::SubQueueProgress rebuild_delayed(storage::Priority priority, const SubQ
   if (!audit.damaged.empty()) {
     last = std::max(last, audit.damaged.back());
   }
-  if (last >= progress.next_position) {
+  if (last != 0) {
     // Which sequence numbers were given is not known: no more are.
+    last = std::max(last, progress.next_position);
     progress.next_position = DelayedMessages::next_position(DelayedMessages::due_ms_of(last),
                                                             DelayedMessages::sequences_max);
   }

@@ -45,6 +45,9 @@ inline constexpr std::size_t kept_letters_bytes_max = std::size_t{32} << 20U;
 /// queues of other shards.
 inline constexpr std::size_t delayed_released_at_once = 256;
 inline constexpr std::size_t delayed_on_their_way_max = 1024;
+inline constexpr std::size_t delayed_on_their_way_bytes_max = std::size_t{4} << 20U;
+/// What is due so soon is read from the disk, if there is room for it.
+inline constexpr std::int64_t delayed_read_ahead_ms = 2000;
 
 /// Larger bodies that go to several durable queues of a shard are stored once.
 inline constexpr std::size_t shared_body_bytes_min = 4096;

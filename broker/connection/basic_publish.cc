@@ -1,7 +1,10 @@
+#include <algorithm>
+
 #include "broker/connection/channel.h"
 #include "broker/connection/delivery.h"
 #include "broker/connection/publish_properties.h"
 #include "broker/connection/shard_connections.h"
+#include "broker/model/delay_header.h"
 
 // basic.publish: from the method over the checks at its header to the queues. The checks are made
 // as soon as the header is there, so that a refused body is skipped instead of collected.
@@ -150,15 +153,24 @@ void Channel::finish_message() {
   ++counters_.publish;
   last_used_ms_ = host().wall_ms();
   const model::Route& found = route(*message);
+  model::MessagePtr delayed = publish_by_headers_ ? delayed_copy(found, *message) : nullptr;
   if (mode_ == Mode::transaction) [[unlikely]] {
-    hold_publish(found, std::move(message));
+    hold_publish(found, std::move(message), std::move(delayed));
   } else {
-    publish_to(found.queues, std::move(message), publish_mandatory_);
+    publish_to(found.queues, std::move(message), delayed, publish_mandatory_);
   }
   if (publish_by_headers_) [[unlikely]] {
     std::string{}.swap(publish_original_headers_);  // Idle channels are to be small.
   }
   connection_.note_publish();
+}
+
+/// What is delayed keeps BCC, since it is routed once more when it is due.
+model::MessagePtr Channel::delayed_copy(const model::Route& route,
+                                        const model::Message& message) const {
+  return std::ranges::any_of(route.queues, [](const auto& queue) { return queue->delays; })
+             ? model::with_headers(message, publish_original_headers_)
+             : nullptr;
 }
 
 /// Valid until the next look-up.
@@ -193,7 +205,8 @@ void Channel::handle_unrouted(const std::vector<std::shared_ptr<model::QueueReco
 }
 
 void Channel::publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
-                         model::MessagePtr message, bool mandatory) {
+                         model::MessagePtr message, const model::MessagePtr& delayed,
+                         bool mandatory) {
   handle_unrouted(queues, message, mandatory);
   std::uint64_t number = 0;
   if (mode_ != Mode::plain) {
@@ -208,6 +221,9 @@ void Channel::publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>&
     const bool is_last = index + 1 == queues.size();
     // NOLINTNEXTLINE(bugprone-use-after-move,clang-analyzer-cplusplus.Move): the last takes it.
     model::MessagePtr copy = is_last ? std::move(message) : message;
+    if (queue.delays && delayed != nullptr) [[unlikely]] {
+      copy = delayed;
+    }
     const model::PublishAnswer answer = shard.publish(queue, std::move(copy), publisher);
     if (number != 0 && answer != model::PublishAnswer::later) {
       confirms_.answered(number, answer == model::PublishAnswer::refused);
@@ -253,9 +269,11 @@ void Channel::return_message(const model::MessagePtr& message) {
   connection_.mark_dirty();
 }
 
-void Channel::hold_publish(const model::Route& route, model::MessagePtr message) {
+void Channel::hold_publish(const model::Route& route, model::MessagePtr message,
+                           model::MessagePtr delayed) {
   if (charge_transaction(message->memory_bytes())) {
-    transaction_->publishes.push_back({std::move(message), route.queues, publish_mandatory_});
+    transaction_->publishes.push_back(
+        {std::move(message), route.queues, std::move(delayed), publish_mandatory_});
   }
 }
 

@@ -184,10 +184,13 @@ class Channel {
   void handle_unrouted(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
                        const model::MessagePtr& message, bool mandatory);
   void publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
-                  model::MessagePtr message, bool mandatory);
+                  model::MessagePtr message, const model::MessagePtr& delayed, bool mandatory);
   void mark_confirms();
   bool publish_reply(const model::MessagePtr& message);
-  void hold_publish(const model::Route& route, model::MessagePtr message);
+  void hold_publish(const model::Route& route, model::MessagePtr message,
+                    model::MessagePtr delayed);
+  [[nodiscard]] model::MessagePtr delayed_copy(const model::Route& route,
+                                               const model::Message& message) const;
   void return_message(const model::MessagePtr& message);
 
   // ---- basic_consume.cc

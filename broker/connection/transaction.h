@@ -15,6 +15,7 @@ namespace lepus::connection {
 struct HeldPublish {
   model::MessagePtr message;
   std::vector<std::shared_ptr<model::QueueRecord>> queues;
+  model::MessagePtr delayed;  ///< what delay queues among them get instead, if not null
   bool mandatory = false;
 };
 

@@ -69,8 +69,12 @@ void Channel::add_publish(HeldPublish&& held, model::SubmitGroup& group) {
   const std::uint64_t number = confirms_.add(held.queues.size());
   for (const auto& queue : held.queues) {
     connection_.note_published_to(queue->owner);
+    const bool is_delayed = queue->delays && held.delayed != nullptr;
     group.parts[queue->owner].changes.emplace_back(
-        model::Publish{queue->id, held.message, {reference(), number}, host().index()});
+        model::Publish{queue->id,
+                       is_delayed ? held.delayed : held.message,
+                       {reference(), number},
+                       host().index()});
   }
 }
 

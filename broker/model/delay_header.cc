@@ -38,6 +38,16 @@ std::optional<std::int64_t> number_in(const amqp::FieldValue& value) {
   return value.as_integer();
 }
 
+MessagePtr copy_of(const Message& message, std::string_view headers,
+                   const Message::Traits& traits) {
+  auto properties = amqp::decode_properties(message.properties()).value_or(amqp::BasicProperties{});
+  properties.headers = amqp::FieldTableView{headers};
+  auto copy = Message::create(message.exchange(), message.routing_key(),
+                              amqp::encode_properties(properties), message.body().size(), traits);
+  copy->append_body(message.body());
+  return copy;
+}
+
 }  // namespace
 
 std::int64_t delay_ms_of(const amqp::FieldTable* headers) {
@@ -55,21 +65,23 @@ std::int64_t delay_ms_of(const Message& message) {
   return headers ? delay_ms_of(&*headers) : 0;
 }
 
-MessagePtr make_released(const Message& message, std::int64_t time_ms) {
-  auto properties = amqp::decode_properties(message.properties()).value_or(amqp::BasicProperties{});
+MessagePtr with_headers(const Message& message, std::string_view headers) {
+  return copy_of(message, headers, message.traits());
+}
+
+Released release(const Message& message, std::int64_t time_ms) {
+  const auto properties =
+      amqp::decode_properties(message.properties()).value_or(amqp::BasicProperties{});
   amqp::FieldTable headers;
   if (properties.headers) {
     headers = amqp::FieldTable::decode(properties.headers->bytes).value_or(amqp::FieldTable{});
   }
   headers.set(delay_header, -delay_ms_of(&headers));
-  const std::string headers_bytes = headers.encode();
-  properties.headers = amqp::FieldTableView{headers_bytes};
+  Released released{.routing_headers = headers.encode(), .message = nullptr};
+  headers.erase("BCC");
   Message::Traits traits = message.traits();
   traits.published_ms = time_ms;
-  auto released =
-      Message::create(message.exchange(), message.routing_key(),
-                      amqp::encode_properties(properties), message.body().size(), traits);
-  released->append_body(message.body());
+  released.message = copy_of(message, headers.encode(), traits);
   return released;
 }
 

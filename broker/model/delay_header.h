@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "amqp/field_table.h"
 #include "broker/model/message.h"
@@ -18,8 +20,16 @@ inline constexpr std::int64_t delay_ms_max = UINT32_MAX;
 [[nodiscard]] std::int64_t delay_ms_of(const amqp::FieldTable* headers);
 [[nodiscard]] std::int64_t delay_ms_of(const Message& message);
 
-/// The message as it goes on when it is due: x-delay is negative, so that it isn't delayed again.
+/// The message with other headers (an encoded table).
+[[nodiscard]] MessagePtr with_headers(const Message& message, std::string_view headers);
+
+/// A message as it goes on when it is due: x-delay is negative, so that it isn't delayed again.
+struct Released {
+  std::string routing_headers;  ///< with the header BCC, which decides where it goes
+  MessagePtr message;           ///< without it
+};
+
 /// @param time_ms  its time to live begins now
-[[nodiscard]] MessagePtr make_released(const Message& message, std::int64_t time_ms);
+[[nodiscard]] Released release(const Message& message, std::int64_t time_ms);
 
 }  // namespace lepus::model

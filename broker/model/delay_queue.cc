@@ -83,9 +83,7 @@ DelayedMessages* DelayQueue::lap_with_room() {
 std::optional<DelayQueue::Due> DelayQueue::take_due() {
   DelayedMessages* first = nullptr;
   Position first_position = 0;
-  std::size_t taken_count = 0;
   for (const auto& lap : laps_) {
-    taken_count += lap->taken_count();
     if (lap->front_is_on_disk()) {
       return std::nullopt;
     }
@@ -95,11 +93,22 @@ std::optional<DelayQueue::Due> DelayQueue::take_due() {
       first_position = *front;
     }
   }
-  if (first == nullptr || taken_count >= limits::delayed_on_their_way_max ||
+  if (first == nullptr || is_full_of_taken() ||
       DelayedMessages::due_ms_of(first_position) > now_ms()) {
     return std::nullopt;
   }
   return Due{{first->priority(), first_position}, first->take_front()};
+}
+
+bool DelayQueue::is_full_of_taken() const {
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  for (const auto& lap : laps_) {
+    count += lap->taken_count();
+    bytes += lap->taken_bytes();
+  }
+  return count >= limits::delayed_on_their_way_max ||
+         bytes >= limits::delayed_on_their_way_bytes_max;
 }
 
 void DelayQueue::settle(std::span<const MessagePlace> places) {
@@ -119,18 +128,21 @@ void DelayQueue::schedule() {
     return;
   }
   read_ahead();
-  std::int64_t at_ms = INT64_MAX;
-  std::size_t taken_count = 0;
+  std::int64_t due_ms = INT64_MAX;
   for (const auto& lap : laps_) {
-    taken_count += lap->taken_count();
     if (const auto front = lap->front()) {
-      at_ms = std::min(at_ms, DelayedMessages::due_ms_of(*front) - steady_to_due_ms_);
+      due_ms = std::min(due_ms, DelayedMessages::due_ms_of(*front));
     } else if (lap->front_is_on_disk()) {
       return;  // rows_read() comes
     }
   }
-  if (at_ms != INT64_MAX && taken_count < limits::delayed_on_their_way_max) {
-    set_timer(at_ms);
+  if (due_ms == INT64_MAX || is_full_of_taken()) {
+    return;  // publish() or settle() comes
+  }
+  if (due_ms <= now_ms()) {
+    host_.release_due(*this);
+  } else {
+    set_timer(due_ms - steady_to_due_ms_);
   }
 }
 
@@ -144,9 +156,7 @@ void DelayQueue::set_timer(std::int64_t at_ms) {
 void DelayQueue::on_timer() {
   note_timer(0);
   had_read_fault_ = false;
-  if (!has_ended()) {
-    host_.release_due(*this);
-  }
+  schedule();
 }
 
 std::uint64_t DelayQueue::waiting_count() const {
@@ -177,9 +187,14 @@ void DelayQueue::read_ahead() {
   const std::size_t window_bytes =
       std::max(host_.memory().window_bytes(), limits::read_chunk_bytes_min);
   for (const auto& lap : laps_) {
-    if (const auto wanted = lap->wanted_read(window_bytes)) {
-      host_.start_read(*this, lap->priority(), *wanted,
-                       std::min(limits::read_chunk_bytes_max, window_bytes), lap->read_started());
+    const auto until_ms = lap->near_until_ms();
+    const bool is_soon = until_ms && *until_ms < now_ms() + limits::delayed_read_ahead_ms;
+    const auto wanted = is_soon || !until_ms ? lap->wanted_read(window_bytes) : std::nullopt;
+    if (wanted) {
+      // The first rows tell when to go on.
+      const std::size_t chunk_bytes = is_soon ? std::min(limits::read_chunk_bytes_max, window_bytes)
+                                              : limits::read_chunk_bytes_min;
+      host_.start_read(*this, lap->priority(), *wanted, chunk_bytes, lap->read_started());
     }
   }
 }

@@ -17,8 +17,8 @@ namespace lepus::model {
 /// and is touched by its thread alone. When the time has come its shard takes a message, routes it
 /// by the exchange's bindings as they are then, and settles it here together with the publishes.
 ///
-/// Time is the wall clock's as of the start, and goes on steadily: it follows no jumps, and never
-/// begins before what an earlier run had released.
+/// Time is the wall clock's as of when the queue was made, and goes on steadily: it follows no
+/// jumps, and never begins before what an earlier run had released.
 class DelayQueue final : public StoredQueue {
  public:
   /// @param sequences  see DelayedMessages; other values are for tests
@@ -33,14 +33,14 @@ class DelayQueue final : public StoredQueue {
     MessagePtr message;
   };
 
-  /// The next message whose time has come, if it is in memory and not too many are on their way;
-  /// to be settled.
+  /// The next message whose time has come, if it is in memory and not too much is on its way; to be
+  /// settled.
   [[nodiscard]] std::optional<Due> take_due();
 
   /// These messages are in the batch that this settlement will be in.
   void settle(std::span<const MessagePlace> places);
 
-  /// After take_due() had nothing more: on_timer() comes again when it has.
+  /// After the last take_due(): asks the host for a release now or, by the timer, later.
   void schedule();
 
   [[nodiscard]] std::uint64_t waiting_count() const;
@@ -77,6 +77,7 @@ class DelayQueue final : public StoredQueue {
   void progress_changed(bool urgent = false);
   void set_timer(std::int64_t at_ms);
   void count_waiting();
+  [[nodiscard]] bool is_full_of_taken() const;
 
   QueueHost& host_;
   const std::uint32_t sequences_;

@@ -20,7 +20,7 @@ std::int64_t DelayedMessages::first_free_ms() const {
 
 Position DelayedMessages::push(MessagePtr message, std::int64_t due_ms) {
   LEPUS_ASSERT(!is_full(), "the caller looked");
-  due_ms = std::max(due_ms, first_free_ms());
+  due_ms = std::min(std::max(due_ms, first_free_ms()), due_ms_limit);
   due_ms_max_ = std::max(due_ms_max_, due_ms);
   const Position position = position_at(due_ms, sequence_++);
   memory_bytes_ += message->memory_bytes();
@@ -50,8 +50,8 @@ MessagePtr DelayedMessages::take_front() {
   const Position position = node.key();
   MessagePtr message = std::move(node.mapped());
   near_bytes_ -= message->memory_bytes();
-  memory_bytes_ -= message->memory_bytes();
-  taken_.emplace(position, message->body().size());
+  taken_bytes_ += message->memory_bytes();
+  taken_.emplace(position, Taken{message->body().size(), message->memory_bytes()});
   if (position > taken_below_) {
     settled_.add_range({taken_below_, position});
   }
@@ -69,8 +69,10 @@ void DelayedMessages::settle(Position position) {
   LEPUS_ASSERT(taken != taken_.end(), "only what was taken is settled");
   if (is_stored(position)) {
     --stored_count_;
-    stored_bytes_ -= taken->second;
+    stored_bytes_ -= taken->second.body_bytes;
   }
+  taken_bytes_ -= taken->second.memory_bytes;
+  memory_bytes_ -= taken->second.memory_bytes;
   taken_.erase(taken);
   settled_.add(position);
   const auto unwritten = unwritten_.find(position);
@@ -84,7 +86,9 @@ void DelayedMessages::clear() {
   unwritten_.clear();
   reread_.clear();
   taken_.clear();
+  doubtful_.clear();
   near_bytes_ = 0;
+  taken_bytes_ = 0;
   far_count_ = 0;
   memory_bytes_ -= std::size_t{memory_bytes_};
   read_in_flight_ = false;
@@ -196,18 +200,35 @@ void DelayedMessages::row_sealed(Position position, const Message& message) {
 void DelayedMessages::row_committed(Position position, bool committed) {
   const auto found = unwritten_.find(position);
   LEPUS_ASSERT(found != unwritten_.end(), "a row is written once");
-  const bool is_done = settled_.contains(position);
-  if (!committed && !is_done) {
+  if (committed) {
+    doubtful_are_written();
+    forget_unwritten(found);
+  } else if (settled_.contains(position)) {
+    unwritten_.erase(found);
+  } else {
     found->second.is_doubtful = true;
-    return;
+    doubtful_.push_back(position);
   }
-  MessagePtr message = std::move(found->second.message);
-  unwritten_.erase(found);
+}
+
+void DelayedMessages::doubtful_are_written() {
+  for (const Position position : std::exchange(doubtful_, {})) {
+    const auto found = unwritten_.find(position);
+    if (found != unwritten_.end()) {
+      forget_unwritten(found);
+    }
+  }
+}
+
+void DelayedMessages::forget_unwritten(std::map<Position, Unwritten>::iterator unwritten) {
+  const Position position = unwritten->first;
+  const MessagePtr message = std::move(unwritten->second.message);
+  unwritten_.erase(unwritten);
   if (message == nullptr) {
     return;
   }
   if (read_in_flight_) {
-    reread_.emplace(position, std::move(message));
+    reread_.emplace(position, message);
   } else {
     memory_bytes_ -= message->memory_bytes();
   }
@@ -226,8 +247,8 @@ void DelayedMessages::count_stored_anew() {
   for (const auto& [position, message] : near_) {
     count(position, message->body().size());
   }
-  for (const auto& [position, body_bytes] : taken_) {
-    count(position, body_bytes);
+  for (const auto& [position, taken] : taken_) {
+    count(position, taken.body_bytes);
   }
 }
 
@@ -291,10 +312,14 @@ void DelayedMessages::check_invariants() const {
   }
   LEPUS_ASSERT(far_in_memory <= far_count_, "they are counted");
   LEPUS_ASSERT(near_bytes == near_bytes_, "the window is counted as it is used");
-  LEPUS_ASSERT(bytes + near_bytes == std::size_t{memory_bytes_}, "memory is counted as it is used");
-  for (const auto& [position, body_bytes] : taken_) {
+  std::size_t taken_bytes = 0;
+  for (const auto& [position, taken] : taken_) {
     LEPUS_ASSERT(position < taken_below_ && !settled_.contains(position), "taken, not settled");
+    taken_bytes += taken.memory_bytes;
   }
+  LEPUS_ASSERT(taken_bytes == taken_bytes_, "what is taken is counted");
+  LEPUS_ASSERT(bytes + near_bytes + taken_bytes == std::size_t{memory_bytes_},
+               "memory is counted as it is used");
 }
 
 }  // namespace lepus::model

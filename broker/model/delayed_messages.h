@@ -100,6 +100,14 @@ class DelayedMessages {
 
   [[nodiscard]] std::size_t taken_count() const { return taken_.size(); }
 
+  /// The memory of what is taken.
+  [[nodiscard]] std::size_t taken_bytes() const { return taken_bytes_; }
+
+  /// When the last message that is near is due; nothing if none is.
+  [[nodiscard]] std::optional<std::int64_t> near_until_ms() const {
+    return near_.empty() ? std::nullopt : std::optional{due_ms_of(near_.rbegin()->first)};
+  }
+
   /// Forgets everything: the queue has ended.
   void clear();
 
@@ -123,7 +131,8 @@ class DelayedMessages {
   /// It was settled before its batch was sealed.
   void row_elided(Position position) { unwritten_.erase(position); }
 
-  /// If not committed, the message stays in memory: it is not known whether it is on disk.
+  /// If not committed, the message stays in memory: it is not known whether it is on disk. The
+  /// next commit proves that it is, since it follows the repeated one.
   void row_committed(Position position, bool committed);
   [[nodiscard]] storage::SubQueueProgress make_progress() const;
   void restore(const storage::SubQueueProgress& progress);
@@ -145,6 +154,14 @@ class DelayedMessages {
     bool is_doubtful = false;  // its commit has ended, nobody knows how
   };
 
+  struct Taken {
+    std::uint64_t body_bytes = 0;
+    std::size_t memory_bytes = 0;
+  };
+
+  void forget_unwritten(std::map<Position, Unwritten>::iterator unwritten);
+  void doubtful_are_written();
+
   [[nodiscard]] bool is_stored(Position position) const;
   void add_near(Position position, MessagePtr message);
   void bring_near(std::map<Position, MessagePtr>& in_memory);
@@ -161,7 +178,9 @@ class DelayedMessages {
   std::map<Position, Unwritten> unwritten_;
   // Far ones whose rows were committed while a read was under way that may have missed them.
   std::map<Position, MessagePtr> reread_;
-  std::map<Position, std::uint64_t> taken_;  // body sizes
+  std::map<Position, Taken> taken_;
+  std::size_t taken_bytes_ = 0;
+  std::vector<Position> doubtful_;  // and perhaps settled meanwhile
 
   PositionSet settled_;
   Position taken_below_ = 0;    // nothing waits below it
@@ -171,7 +190,7 @@ class DelayedMessages {
   Position noted_transient_floor_ = 0;
   std::uint64_t stored_count_ = 0;
   std::uint64_t stored_bytes_ = 0;
-  CountedBytes memory_bytes_;  // of what is near or unwritten
+  CountedBytes memory_bytes_;  // of what is near, unwritten or taken
 
   bool read_in_flight_ = false;
   std::uint64_t read_generation_ = 0;

@@ -109,6 +109,9 @@ bool PendingBatches::seal_row(PendingRow& row, Partition& partition, storage::Ba
   if (!queue.seal_row(row)) {
     // Settled before it was written. By a consumer, that is as safe as a commit; by a transaction
     // or by dead-lettering only once the unit is committed, which holds what took its place.
+    if (row.publisher.confirm_number == 0) {
+      return false;
+    }
     if (unit.holds_groups || queue.may_have_passed_on()) {
       unit.waiters.push_back(row.publisher);
     } else {

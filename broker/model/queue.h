@@ -48,7 +48,7 @@ class QueueHost {
   virtual OutputWindow* output_window(ConnectionId connection) = 0;
   /// on_timer() is due at this time (steady), no longer at queue.timer_at_ms().
   virtual void set_timer(StoredQueue& queue, std::int64_t at_ms) = 0;
-  /// What is due may leave this queue now.
+  /// What is due may leave this queue after this call: the host calls take_due().
   virtual void release_due(DelayQueue& queue) = 0;
   /// What all queues of the shard share.
   virtual QueueMemory& memory() = 0;

@@ -340,6 +340,7 @@ bool Shard::has_pending_work() const {
 }
 
 void Shard::end_turn() {
+  queues_->release_delayed();
   queues_->run_deferred();
   while (sequencer_ != nullptr && sequencer_->has_groups()) {
     if (auto own = sequencer_->cut()) {

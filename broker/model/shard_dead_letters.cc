@@ -27,7 +27,7 @@ Route ShardQueues::dead_letter_route(std::string_view vhost, const Message& lett
   Route route =
       environment_.topology->route(vhost, letter.exchange(), letter.routing_key(), &properties);
   std::erase_if(route.queues, [headers](const auto& target) {
-    return is_dead_letter_cycle(headers, target->name);
+    return !target->delays && is_dead_letter_cycle(headers, target->name);
   });
   return route;
 }

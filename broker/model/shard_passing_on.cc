@@ -49,10 +49,10 @@ void ShardQueues::passed_on(const Settle& settle) {
 }
 
 void ShardQueues::settle_passed_on(QueueId from, std::span<const MessagePlace> places) {
-  if (Queue* queue = find(from)) {
+  if (const auto found = delay_queues_.find(from); found != delay_queues_.end()) {
+    found->second->settle(places);
+  } else if (Queue* queue = find(from)) {
     queue->dead_lettered(places);
-  } else if (DelayQueue* delay_queue = find_delay_queue(from)) {
-    delay_queue->settle(places);
   }
 }
 
@@ -94,6 +94,31 @@ void ShardQueues::drop_delay_queues() {
 }
 
 void ShardQueues::release_due(DelayQueue& queue) {
+  if (std::ranges::find(releasing_, queue.record().id) == releasing_.end()) {
+    releasing_.push_back(queue.record().id);
+  }
+}
+
+void ShardQueues::release_delayed() {
+  if (releasing_.empty()) [[likely]] {
+    return;
+  }
+  const Call call{*this};
+  // While too much waits for the store, the end of a commit brings the next turn.
+  if (batches_.bytes() >= limits::pending_bytes_congested) {
+    return;
+  }
+  for (const QueueId id : std::exchange(releasing_, {})) {
+    if (const auto found = delay_queues_.find(id); found != delay_queues_.end()) {
+      release_some(*found->second);
+    }
+  }
+  if (!releasing_.empty() && !std::exchange(is_turn_asked_for_, true)) {
+    environment_.post([this] { is_turn_asked_for_ = false; });
+  }
+}
+
+void ShardQueues::release_some(DelayQueue& queue) {
   if (queue.record().deleted) {
     return;
   }
@@ -110,12 +135,13 @@ void ShardQueues::release_due(DelayQueue& queue) {
 }
 
 void ShardQueues::release(DelayQueue& queue, const DelayQueue::Due& due) {
-  const MessagePtr message = make_released(*due.message, clock().wall_ms());
-  const auto properties =
-      amqp::decode_properties(message->properties()).value_or(amqp::BasicProperties{});
-  pass_on({queue.shared_record(), due.place, message},
+  const Released released = model::release(*due.message, clock().wall_ms());
+  auto properties =
+      amqp::decode_properties(released.message->properties()).value_or(amqp::BasicProperties{});
+  properties.headers = amqp::FieldTableView{released.routing_headers};
+  pass_on({queue.shared_record(), due.place, released.message},
           environment_.topology->route(queue.record().vhost, queue.record().name,
-                                       message->routing_key(), &properties));
+                                       released.message->routing_key(), &properties));
 }
 
 }  // namespace lepus::model

@@ -81,10 +81,13 @@ StoredQueue* ShardQueues::find_made(QueueId id) {
 
 std::optional<PublishAnswer> ShardQueues::publish(QueueId id, MessagePtr message,
                                                   const PublisherRef& publisher) {
-  if (Queue* queue = find(id)) [[likely]] {
-    return queue->publish(std::move(message), publisher);
+  if (const auto found = queues_.find(id); found != queues_.end()) [[likely]] {
+    return found->second->publish(std::move(message), publisher);
   }
   if (DelayQueue* queue = find_delay_queue(id)) {
+    return queue->publish(std::move(message), publisher);
+  }
+  if (Queue* queue = find(id)) {
     return queue->publish(std::move(message), publisher);
   }
   return std::nullopt;

@@ -82,6 +82,8 @@ class ShardQueues final : public QueueHost {
   void seal_if_due();
   /// Lets go of deleted queues that no batch names any more.
   void drop_ended();
+  /// Some of what is due of each delayed exchange is passed on; if there is more, in the next turn.
+  void release_delayed();
   /// Queues that waited for acks go on, if enough has come.
   void resume_queues();
 
@@ -149,6 +151,7 @@ class ShardQueues final : public QueueHost {
   /// A queue of this shard that has been made, of either kind.
   StoredQueue* find_made(QueueId id);
   void drop_delay_queues();
+  void release_some(DelayQueue& queue);
   void release(DelayQueue& queue, const DelayQueue::Due& due);
   void pass_on(const PassedOn& passed, const Route& route);
   void settle_passed_on(QueueId from, std::span<const MessagePlace> places);
@@ -180,7 +183,9 @@ class ShardQueues final : public QueueHost {
   boost::unordered_flat_map<ConnectionId, std::unique_ptr<OutputWindow>> windows_;
   std::set<std::pair<std::int64_t, QueueId>> timers_;
   std::vector<DeferredLetter> letters_;
-  SubmitGroup passed_on_;      // to queues of other shards
+  SubmitGroup passed_on_;           // to queues of other shards
+  std::vector<QueueId> releasing_;  // delay queues with messages that are due
+  bool is_turn_asked_for_ = false;
   std::uint64_t grouped_ = 0;  // whose settlement has not come back yet
   DeadLetterOutbox outbox_{limits::dead_letters_in_flight_max, limits::dead_letter_retry_ms};
   std::vector<QueueId> ending_;

@@ -122,6 +122,9 @@ bool Topology::State::erase_removed(const RemovedObjects& removed, storage::Batc
     }
   }
   for (const auto& exchange : removed.exchanges) {
+    if (const auto* delay_queue = exchange->delay_queue()) {
+      queues_by_id.erase(value_of((*delay_queue)->id));
+    }
     if (exchange->is_durable()) {
       batch.erase_topology(exchange_key(exchange->vhost(), exchange->name()));
       durable = true;

@@ -132,7 +132,7 @@ Checked<TopologyTicket> Topology::unbind(const Access& access, const BindingDesc
   }
   const RemovedObjects removed = (*vhost)->remove_binding(*binding);
   auto batch = state_->log.new_batch();
-  const bool durable = State::erase_removed(removed, *batch);
+  const bool durable = state_->erase_removed(removed, *batch);
   return state_->append_if(durable, std::move(batch));
 }
 

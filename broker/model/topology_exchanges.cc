@@ -149,7 +149,7 @@ Checked<TopologyTicket> Topology::delete_exchange(const Access& access, std::str
   }
   const RemovedObjects removed = (*vhost)->remove_exchange(*exchange);
   auto batch = state_->log.new_batch();
-  const bool durable = State::erase_removed(removed, *batch);
+  const bool durable = state_->erase_removed(removed, *batch);
   return state_->append_if(durable, std::move(batch));
 }
 

@@ -287,7 +287,7 @@ TopologyTicket Topology::remove_queue(const QueueRecord& given) {
   if (!queue->deleted.load(std::memory_order_relaxed)) {
     Vhost* vhost = state_->find_vhost(queue->vhost);
     LEPUS_ASSERT(vhost != nullptr, "a vhost's end marks its queues as deleted");
-    durable = State::erase_removed(vhost->remove_queue(queue->name), *batch);
+    durable = state_->erase_removed(vhost->remove_queue(queue->name), *batch);
     if (queue->durable) {
       batch->erase_topology(queue_key(queue->vhost, queue->name));
       durable = true;

@@ -66,8 +66,9 @@ struct Topology::State {
   /// The default vhost, user and permissions, in memory and in the batch. Fails if these are not
   /// possible.
   Result<void> add_defaults(storage::Batch& batch);
-  /// Erases the records of what is gone; whether any of it was durable.
-  static bool erase_removed(const RemovedObjects& removed, storage::Batch& batch);
+  /// Erases the records of what is gone, and the ids of what was delayed; whether any of it was
+  /// durable.
+  bool erase_removed(const RemovedObjects& removed, storage::Batch& batch);
   /// The queue that has the name already, if it is the same; null if there is none.
   [[nodiscard]] Checked<std::shared_ptr<QueueRecord>> find_same(
       const QueueDeclaring& declaring) const;

@@ -82,15 +82,45 @@ TEST_F(DelayQueueTest, WhatIsDueComesByItsTime) {
   EXPECT_EQ(queue_->record().delayed_count, 0U);
 }
 
-TEST_F(DelayQueueTest, TheTimerAsksTheShardForTheRelease) {
+TEST_F(DelayQueueTest, WhatIsDueAsksTheShardForTheReleaseAndNoTimer) {
   make();
   publish("a", 100);
   host_.manual_clock.now_ms += 100;
   queue_->on_timer();
   EXPECT_EQ(host_.releases, 1);
-  EXPECT_EQ(queue_->timer_at_ms(), 0);
+  EXPECT_EQ(queue_->timer_at_ms(), 0) << "a timer that is due already would come again and again";
+  publish("b", 50);
+  EXPECT_EQ(host_.releases, 2) << "it is still here";
+}
+
+TEST_F(DelayQueueTest, OnlySoManyBytesAreOnTheirWay) {
+  make();
+  const std::string body(std::size_t{1} << 20U, 'x');
+  for (int count = 0; count < 7; ++count) {
+    publish(body, 100);
+  }
+  host_.manual_clock.now_ms += 100;
+  std::vector<MessagePlace> places;
+  while (const auto due = queue_->take_due()) {
+    places.push_back(due->place);
+  }
+  EXPECT_EQ(places.size(), limits::delayed_on_their_way_bytes_max >> 20U);
+  EXPECT_GE(host_.queue_memory.used_bytes, places.size() << 20U) << "they count as memory";
+  queue_->settle(places);
+  EXPECT_EQ(take_due().size(), 3U);
+  EXPECT_EQ(host_.queue_memory.used_bytes, 0U);
+}
+
+TEST_F(DelayQueueTest, NothingIsReadThatIsNotDueSoon) {
+  make();
+  const std::string body(std::size_t{1} << 20U, 'x');
+  for (int count = 0; count < 10; ++count) {
+    publish(body, 100'000);
+  }
+  EXPECT_LT(host_.queue_memory.used_bytes, limits::queue_window_bytes_max + body.size() * 12);
+  queue_->page_out();
   queue_->schedule();
-  EXPECT_EQ(queue_->timer_at_ms(), host_.manual_clock.now_ms) << "it is still here";
+  EXPECT_TRUE(host_.read_generations.empty());
 }
 
 TEST_F(DelayQueueTest, OnlySoManyAreOnTheirWay) {
@@ -105,10 +135,9 @@ TEST_F(DelayQueueTest, OnlySoManyAreOnTheirWay) {
   }
   EXPECT_EQ(places.size(), limits::delayed_on_their_way_max);
   queue_->on_timer();
-  queue_->schedule();
-  EXPECT_EQ(queue_->timer_at_ms(), 0) << "the settlement wakes it";
+  EXPECT_EQ(host_.releases, 0) << "the settlement wakes it";
   queue_->settle(places);
-  EXPECT_EQ(queue_->timer_at_ms(), host_.manual_clock.now_ms);
+  EXPECT_EQ(host_.releases, 1);
   EXPECT_THAT(take_due(), ElementsAre("a"));
 }
 
