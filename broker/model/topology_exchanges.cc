@@ -120,6 +120,19 @@ bool Topology::State::note_delay_queue(const Exchange& exchange) {
   return queue == nullptr || queues_by_id.emplace(value_of((*queue)->id), *queue).second;
 }
 
+std::vector<std::shared_ptr<QueueRecord>> Topology::list_delay_queues() const {
+  const std::shared_lock lock{state_->mutex};
+  std::vector<std::shared_ptr<QueueRecord>> all;
+  for (const auto& [name, vhost] : state_->vhosts) {
+    for (const auto& [exchange_name, exchange] : vhost->exchanges()) {
+      if (const auto* queue = exchange->delay_queue()) {
+        all.push_back(*queue);
+      }
+    }
+  }
+  return all;
+}
+
 Checked<TopologyTicket> Topology::delete_exchange(const Access& access, std::string_view given_name,
                                                   bool if_unused) {
   const std::string name = strip_line_breaks(given_name);

@@ -64,19 +64,6 @@ std::vector<std::shared_ptr<QueueRecord>> Topology::list_queues(std::string_view
   return all;
 }
 
-std::vector<std::shared_ptr<QueueRecord>> Topology::list_delay_queues() const {
-  const std::shared_lock lock{state_->mutex};
-  std::vector<std::shared_ptr<QueueRecord>> all;
-  for (const auto& [name, vhost] : state_->vhosts) {
-    for (const auto& [exchange_name, exchange] : vhost->exchanges()) {
-      if (const auto* queue = exchange->delay_queue()) {
-        all.push_back(*queue);
-      }
-    }
-  }
-  return all;
-}
-
 std::size_t Topology::queue_count(std::string_view vhost) const {
   const std::shared_lock lock{state_->mutex};
   const Vhost* found = state_->find_vhost(vhost);
