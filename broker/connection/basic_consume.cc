@@ -44,9 +44,7 @@ void Channel::handle_qos(const amqp::BasicQos& method) {
   if (prefetch_.is_limited() != was_limited) {
     std::vector<model::ConsumerId> ids;  // Deliveries may follow at once and look into the map.
     for (const auto& [id, consumer] : consumers_) {
-      if (!consumer->no_ack) {
-        ids.push_back(id);
-      }
+      ids.push_back(id);
     }
     for (const model::ConsumerId id : ids) {
       const auto found = consumers_.find(id);
@@ -133,19 +131,18 @@ void Channel::handle_consume(const amqp::BasicConsume& method) {
   consumer->prefetch_count = consumer_prefetch_;
   consumer->no_ack = method.no_ack;
   consumer->exclusive = method.exclusive;
-  model::StartConsumer start{
-      .queue = queue,
-      .consumer = {.id = consumer->id,
-                   .channel = reference(),
-                   .tag = tag,
-                   .no_ack = method.no_ack,
-                   .exclusive = method.exclusive,
-                   .prefetch_count = consumer_prefetch_,
-                   .channel_limited = prefetch_.is_limited() && !method.no_ack,
-                   .wants_cancel_notify = connection_.wants_cancel_notify(),
-                   .priority = *priority,
-                   .arguments = method.arguments.decode(),
-                   .user = connection_.user()}};
+  model::StartConsumer start{.queue = queue,
+                             .consumer = {.id = consumer->id,
+                                          .channel = reference(),
+                                          .tag = tag,
+                                          .no_ack = method.no_ack,
+                                          .exclusive = method.exclusive,
+                                          .prefetch_count = consumer_prefetch_,
+                                          .channel_limited = prefetch_.is_limited(),
+                                          .wants_cancel_notify = connection_.wants_cancel_notify(),
+                                          .priority = *priority,
+                                          .arguments = method.arguments.decode(),
+                                          .user = connection_.user()}};
   PendingMethod waiting = new_pending(PendingMethod::Kind::consume);
   waiting.no_wait = method.no_wait;
   waiting.consumer = consumer->id;

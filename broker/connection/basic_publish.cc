@@ -149,7 +149,7 @@ bool Channel::check_properties(const amqp::PropertyScan& properties) {
 
 void Channel::finish_message() {
   connection_.discharge_incomplete_body(std::exchange(incomplete_bytes_, 0));
-  model::MessagePtr message{std::move(incoming_)};
+  boost::intrusive_ptr<model::Message> message{std::move(incoming_)};
   ++counters_.publish;
   last_used_ms_ = host().wall_ms();
   const model::Route& found = route(*message);
@@ -197,6 +197,11 @@ void Channel::handle_unrouted(const std::vector<std::shared_ptr<model::QueueReco
                               const model::MessagePtr& message, bool mandatory) {
   if (queues.empty() && !publish_reply(message)) {
     if (mandatory) {
+      // Clients that count acks by hand expect one of the earlier publishes here, not a multiple
+      // one that covers them and this one after the return.
+      if (mode_ == Mode::confirm) {
+        send_confirms();
+      }
       return_message(message);
     } else {
       ++counters_.drop_unroutable;
@@ -269,7 +274,7 @@ void Channel::return_message(const model::MessagePtr& message) {
   connection_.mark_dirty();
 }
 
-void Channel::hold_publish(const model::Route& route, model::MessagePtr message,
+void Channel::hold_publish(const model::Route& route, boost::intrusive_ptr<model::Message> message,
                            model::MessagePtr delayed) {
   if (charge_transaction(message->memory_bytes())) {
     transaction_->publishes.push_back(

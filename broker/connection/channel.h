@@ -187,7 +187,7 @@ class Channel {
                   model::MessagePtr message, const model::MessagePtr& delayed, bool mandatory);
   void mark_confirms();
   bool publish_reply(const model::MessagePtr& message);
-  void hold_publish(const model::Route& route, model::MessagePtr message,
+  void hold_publish(const model::Route& route, boost::intrusive_ptr<model::Message> message,
                     model::MessagePtr delayed);
   [[nodiscard]] model::MessagePtr delayed_copy(const model::Route& route,
                                                const model::Message& message) const;

@@ -23,7 +23,7 @@ struct ReplyAddress {
   auto operator<=>(const ReplyAddress&) const = default;
 };
 
-/// "amq.rabbitmq.reply-to." and the address in hexadecimal digits.
+/// "amq.rabbitmq.reply-to." and the address: two texts with a dot between them.
 [[nodiscard]] std::string reply_name(const ReplyAddress& address);
 
 /// The address in a name, if it is one that reply_name() could have made.

@@ -11,9 +11,10 @@
 
 namespace lepus::connection {
 
-/// A publish that waits for tx.commit; checked and routed when it came.
+/// A publish that waits for tx.commit; checked and routed when it came. Its time to live begins at
+/// the commit.
 struct HeldPublish {
-  model::MessagePtr message;
+  boost::intrusive_ptr<model::Message> message;
   std::vector<std::shared_ptr<model::QueueRecord>> queues;
   model::MessagePtr delayed;  ///< what delay queues among them get instead, if not null
   bool mandatory = false;

@@ -65,6 +65,8 @@ void Channel::handle_tx_commit(const amqp::TxCommit&) {
 }
 
 void Channel::add_publish(HeldPublish&& held, model::SubmitGroup& group) {
+  held.message->set_published_ms(host().wall_ms());
+  std::erase_if(held.queues, [](const auto& queue) { return queue->deleted.load(); });
   handle_unrouted(held.queues, held.message, held.mandatory);
   const std::uint64_t number = confirms_.add(held.queues.size());
   for (const auto& queue : held.queues) {

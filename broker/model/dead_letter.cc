@@ -83,6 +83,44 @@ std::optional<FieldTable> take_repeated(std::vector<FieldValue>& events, std::st
   return std::nullopt;
 }
 
+bool is_same_event(const FieldTable& left, const FieldTable& right) {
+  const auto same = [&](std::string_view name) {
+    const FieldValue* in_left = left.find(name);
+    const std::string* text = in_left == nullptr ? nullptr : in_left->as_string();
+    return text != nullptr && has_string(right, name, *text);
+  };
+  return same("queue") && same("reason");
+}
+
+bool has_no_count(const FieldValue& event) {
+  const FieldTable* table = event.get_if<FieldTable>();
+  return table != nullptr && table->find("count") == nullptr;
+}
+
+/// Makes one event of those with the same queue and reason, which brokers before RabbitMQ 3.6 (and
+/// clients) wrote one by one, without a count: the first stays and gets their number.
+void merge_uncounted(std::vector<FieldValue>& events) {
+  if (std::none_of(events.begin(), events.end(), has_no_count)) {
+    return;
+  }
+  for (std::size_t index = 0; index < events.size(); ++index) {
+    FieldTable* first = events[index].get_if<FieldTable>();
+    if (first == nullptr) {
+      continue;
+    }
+    const auto repeats = [&](const FieldValue& event) {
+      const FieldTable* table = event.get_if<FieldTable>();
+      return table != nullptr && is_same_event(*first, *table);
+    };
+    const auto rest = events.begin() + static_cast<std::ptrdiff_t>(index) + 1;
+    const auto end = std::remove_if(rest, events.end(), repeats);
+    if (has_no_count(events[index])) {
+      first->set("count", std::int64_t{1} + (events.end() - end));
+    }
+    events.erase(end, events.end());
+  }
+}
+
 void record_event(FieldTable& headers, FieldTable event, std::string_view queue,
                   std::string_view reason) {
   FieldValue* found = headers.find("x-death");
@@ -92,6 +130,7 @@ void record_event(FieldTable& headers, FieldTable event, std::string_view queue,
     return;
   }
   auto& values = events->values();
+  merge_uncounted(values);
   if (auto repeated = take_repeated(values, queue, reason)) {
     event = std::move(*repeated);
   }

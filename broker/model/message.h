@@ -72,6 +72,9 @@ class Message {
 
   [[nodiscard]] const Traits& traits() const { return traits_; }
 
+  /// Begins its time to live anew; only before the message is shared.
+  void set_published_ms(std::int64_t published_ms) { traits_.published_ms = published_ms; }
+
   [[nodiscard]] bool is_persistent() const { return traits_.persistent; }
 
   /// What the message takes in memory, for limits.

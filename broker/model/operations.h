@@ -36,8 +36,9 @@ struct ConsumerSpecification {
   bool no_ack = false;
   bool exclusive = false;
   std::uint16_t prefetch_count = 0;  ///< 0: no limit of its own
-  bool channel_limited =
-      false;  ///< basic.qos global=true: each delivery needs a token of the channel's
+  /// basic.qos global=true: each delivery needs a token of the channel's, which an acknowledgement
+  /// gives back. Without acknowledgements (no_ack) one is needed too, but not used up.
+  bool channel_limited = false;
   bool wants_cancel_notify = false;  ///< the client has the capability consumer_cancel_notify
   std::int32_t priority = 0;         ///< x-priority
   amqp::FieldTable arguments;

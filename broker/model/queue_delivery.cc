@@ -117,7 +117,8 @@ SubQueue* Queue::next_sub_queue() {
   for (const auto& sub_queue : sub_queues_) {
     while (const ReadyMessage* front = sub_queue->front()) {
       const auto expires = expires_at_ms(*front->message);
-      if (!expires || host_.clock().wall_ms() <= *expires) {
+      // A time to live of 0 is long enough for a consumer that waits, but not for a second one.
+      if (!expires || host_.clock().wall_ms() + (front->redelivered ? 1 : 0) <= *expires) {
         return sub_queue.get();
       }
       if (!may_keep_another_letter()) {
@@ -162,7 +163,7 @@ void Queue::deliver_front(SubQueue& from, Consumer& consumer) {
   consumers_.took(consumer);
   consumer.window->available_bytes -=
       static_cast<std::int64_t>(delivery_cost_bytes(*taken.message));
-  if (specification.channel_limited) {
+  if (specification.channel_limited && !specification.no_ack) {
     --consumer.tokens;
     --tokens_held_;
   }
