@@ -2,19 +2,11 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import pytest
-
-from support.broker import REPOSITORY
-
-SOURCES = REPOSITORY / "build/compatibility"
 
 
 @dataclass
@@ -50,69 +42,21 @@ def run(command, log_path, timeout, **options):
         )
 
 
-def unpacked(name, download):
-    """A folder below build/ with what `download(folder)` put there; it is called once."""
-    folder = SOURCES / name
-    if not (folder / "complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
-            download(folder)
-        except (subprocess.SubprocessError, OSError) as error:
-            if not os.environ.get("LEPUS_SKIP_UNFETCHED"):
-                raise
-            pytest.skip(f"{name} can't be fetched: {error}")
-        (folder / "complete").touch()
-    return folder
-
-
-def source_of_python_package(name, version):
-    """The source distribution from PyPI, unpacked."""
-
-    def download(folder):
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        subprocess.run(
-            [*pip, "--no-deps", "--no-binary", ":all:", f"{name}=={version}"],
-            cwd=folder,
-            check=True,
-            timeout=300,
-        )
-        shutil.unpack_archive(folder / f"{name}-{version}.tar.gz", folder)
-
-    return unpacked(f"{name}-{version}", download) / f"{name}-{version}"
-
-
-def source_of_node_package(name, version, needed):
-    """The package from npm, unpacked, with what its tests need besides."""
-
-    def download(folder):
-        npm = {"cwd": folder, "check": True, "timeout": 300, "stdout": subprocess.DEVNULL}
-        subprocess.run(["npm", "pack", "--silent", f"{name}@{version}"], **npm)
-        shutil.unpack_archive(folder / f"{name}-{version}.tgz", folder)
-        npm["cwd"] = folder / "package"
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", *needed], **npm)
-
-    return unpacked(f"{name}-{version}", download) / "package"
-
-
-def source_of_go_module(module, version):
-    """A writable copy of the module's source, through the Go module proxy."""
-    name = module.rsplit("/", 1)[-1]
-
-    def download(folder):
-        answer = subprocess.run(
-            ["go", "mod", "download", "-json", f"{module}@{version}"],
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=180,
-            cwd="/",
-            check=True,
-        )
-        shutil.copytree(json.loads(answer.stdout)["Dir"], folder / "source")
-        for path in [folder / "source", *(folder / "source").rglob("*")]:
-            path.chmod(path.stat().st_mode | 0o200)
-
-    return unpacked(f"{name}-{version}", download) / "source"
+def read_junit(suite, reports, exceptions):
+    """What reports in JUnit's format say, which pytest, Maven, CTest and others write."""
+    outcomes = Outcomes(suite, exceptions)
+    for case in (each for report in reports for each in ElementTree.parse(report).iter("testcase")):
+        name = case.get("name")
+        if case.get("classname") not in (None, name):
+            name = f"{case.get('classname').rsplit('.', 1)[-1]}.{name}"
+        problem = next((each for each in case if each.tag in ("failure", "error")), None)
+        if problem is not None:
+            outcomes.failed[name] = (problem.text or "")[-2000:]
+        elif case.find("skipped") is not None:
+            outcomes.skipped.add(name)
+        else:
+            outcomes.passed.add(name)
+    return outcomes
 
 
 def run_pytest(suite, source, tests, environment, directory, exceptions, timeout=300):
@@ -128,17 +72,7 @@ def run_pytest(suite, source, tests, environment, directory, exceptions, timeout
         env={**os.environ, "PYTHONPATH": str(source), **environment},
     )
     assert report.exists(), log.read_text()[-4000:]
-    outcomes = Outcomes(suite, exceptions)
-    for case in ElementTree.parse(report).iter("testcase"):
-        name = f"{case.get('classname').rsplit('.', 1)[-1]}.{case.get('name')}"
-        problem = next((each for each in case if each.tag in ("failure", "error")), None)
-        if problem is not None:
-            outcomes.failed[name] = (problem.text or "")[-2000:]
-        elif case.find("skipped") is not None:
-            outcomes.skipped.add(name)
-        else:
-            outcomes.passed.add(name)
-    return outcomes
+    return read_junit(suite, [report], exceptions)
 
 
 def run_mocha(suite, source, environment, directory, exceptions, timeout=300):
@@ -164,15 +98,18 @@ def run_mocha(suite, source, environment, directory, exceptions, timeout=300):
     )
 
 
-def run_go_tests(suite, source, environment, directory, exceptions, timeout=400):
-    """A module's tests, those with the tag `integration` too."""
+def run_go_tests(suite, source, environment, directory, exceptions, timeout=400, skip=""):
+    """A module's tests, those with the tag `integration` too; without those that `skip` matches."""
     binary = source / "integration.test"
     log = directory / "go-test.json"
     if not binary.exists():
         build = ["go", "test", "-c", "-tags", "integration", "-o", binary, "."]
         assert run(build, log, 400, cwd=source).returncode == 0, log.read_text()
     run(
-        ["go", "tool", "test2json", f"./{binary.name}", "-test.v=test2json", "-test.timeout=300s"],
+        [
+            *("go", "tool", "test2json", f"./{binary.name}"),
+            *("-test.v=test2json", "-test.timeout=300s", f"-test.skip={skip}"),
+        ],
         log,
         timeout,
         cwd=source,

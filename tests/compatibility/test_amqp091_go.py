@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from outcomes import run_go_tests, source_of_go_module
+from outcomes import run_go_tests
+from sources import source_of_go_module
 
 VERSION = "v1.10.0"
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from outcomes import run_mocha, source_of_node_package
+from outcomes import run_mocha
+from sources import source_of_node_package
 
 VERSION = "0.10.4"
 NEEDED = ["mocha@9.2.2", "claire@0.4.1"]

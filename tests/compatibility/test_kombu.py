@@ -2,7 +2,8 @@
 
 import pytest
 
-from outcomes import run_pytest, source_of_python_package
+from outcomes import run_pytest
+from sources import source_of_python_package
 
 VERSION = "5.7.0"
 
