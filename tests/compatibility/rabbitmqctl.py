@@ -152,7 +152,7 @@ def make(words):
     for target in targets:
         if TARGETS[target] is None:
             continue
-        subprocess.run([sys.executable, __file__, TARGETS[target]], check=True)
+        subprocess.run([sys.executable, "-SI", __file__, TARGETS[target]], check=True)
 
 
 def main():

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_its_functional_tests(broker, test_directory, judge):
         "chosen": chosen,
         "reports": reports,
         "preload": environment.pop("LD_PRELOAD"),
-        "rabbitmqctl": RABBITMQCTL,
+        "rabbitmqctl": f"{sys.executable} -SI {RABBITMQCTL}",
     }
     command = ["mvn", "--batch-mode", "--quiet", *(f"-D{k}={v}" for k, v in properties.items())]
     with control(broker) as control_environment:
