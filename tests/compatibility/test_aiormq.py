@@ -23,7 +23,12 @@ ssl_options.verify = verify_peer
 ssl_options.fail_if_no_peer_cert = false
 """
 
-EXCEPTIONS = {}
+# With RabbitMQ too: the client closes its connection with an error of its own, and which of its
+# tasks hears of it first is chance.
+BY_CHANCE = {
+    "test_closing_waiter_cancellation": "fails now and then, as with RabbitMQ",
+    "test_connection_close_during_publish_drain": "fails now and then, as with RabbitMQ",
+}
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -52,7 +57,8 @@ def test_all_of_its_tests(private_broker, test_directory, judge):
             ),
         },
         test_directory,
-        EXCEPTIONS,
+        {},
         timeout=1700,
     )
+    outcomes.except_failed(BY_CHANCE)
     judge(outcomes, at_least=1000)

@@ -69,9 +69,5 @@ def test_all_of_its_tests(broker, management, test_directory, judge):
             env={**os.environ, "GOMEGA_DEFAULT_EVENTUALLY_TIMEOUT": "5s"},
         )
     outcomes = read_junit(f"rabbit-hole {VERSION}", [report], {})
-    reasons = {**EXCEPTIONS, **PLUGINS}
-    for test in outcomes.failed:
-        known = next((reason for part, reason in reasons.items() if part in test), None)
-        if known:
-            outcomes.exceptions[test] = known
+    outcomes.except_failed({**EXCEPTIONS, **PLUGINS})
     judge(outcomes, at_least=115)
