@@ -367,8 +367,9 @@ void Checker::hold(const Emission& emission, Message& message) {
   }
 }
 
-void Checker::batch_durable(const storage::MemoryBatch& batch, std::uint64_t sealed_at) {
-  for (const auto& change : batch.queues()) {
+void Checker::batch_durable(std::span<const storage::MemoryBatch::QueueChange> changes,
+                            std::uint64_t sealed_at) {
+  for (const auto& change : changes) {
     if (change.progress) {
       progress_sealed_at_[change.queue] = sealed_at;
       const auto& sub_queues = change.progress->sub_queues;

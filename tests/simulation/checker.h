@@ -142,10 +142,11 @@ class Checker {
 
   // ---- what the broker does
   void emitted(const Emission& emission);
-  void batch_durable(const storage::MemoryBatch& batch, std::uint64_t sealed_at);
+  void batch_durable(std::span<const storage::MemoryBatch::QueueChange> changes,
+                     std::uint64_t sealed_at);
 
   /// A write has failed, so that the outcome of what was not answered may be unknown.
-  void store_failed() { store_has_failed_ = true; }
+  void store_failed();
 
   /// All connections are gone, and everything that was not durable.
   void broker_restarted(bool clean);

@@ -98,7 +98,8 @@ void Checker::has_no_letters(const MessageName& name, const Message& message) {
     }
     const QueueTraits& queue = queues_[letter_name->queue];
     const bool removed = source->removed || removals_[letter_name->queue] > 0;
-    const bool may_be_refused = queue.refuses() && !queues_[of.queue].keeps_letters();
+    const bool keeps = queues_[of.queue].keeps_letters();
+    const bool may_be_refused = queue.refuses() && !keeps;
     letter = {.asked_persistent = source->asked_persistent,
               .persistent = source->asked_persistent || queue.quorum,
               .asked_priority = source->asked_priority,
@@ -107,9 +108,20 @@ void Checker::has_no_letters(const MessageName& name, const Message& message) {
               .sent_ms = source->sent_ms,
               .published_in_run = run_,
               .may_be_gone = source->may_be_gone || removed || may_be_refused,
+              .doubled = source->doubled || (keeps && store_has_failed_),
               .removed = removed};
     source = &letter;
     of = *letter_name;
+  }
+}
+
+/// Kept letters whose target can't say whether it has them are sent once more.
+void Checker::store_failed() {
+  store_has_failed_ = true;
+  for (auto& [name, message] : messages_) {
+    const auto source = source_of(name);
+    message.doubled |=
+        source && (queues_[source->queue].keeps_letters() || messages_.at(*source).doubled);
   }
 }
 

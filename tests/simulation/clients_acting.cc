@@ -125,8 +125,15 @@ void Client::start_consumer(std::uint16_t number, ClientChannel& channel) {
   }
   const std::string tag = fmt::format("{}-{}", queue, ++last_consumer_);
   const bool no_ack = world_.random.one_in(6);
-  send(number, amqp::BasicConsume{
-                   .queue = world_.queues[queue].name, .consumer_tag = tag, .no_ack = no_ack});
+  amqp::FieldTable arguments;
+  if (world_.random.one_in(3)) {
+    arguments.set("x-priority", static_cast<std::int64_t>(world_.random.below(4)) - 1);
+  }
+  const std::string encoded = arguments.encode();
+  send(number, amqp::BasicConsume{.queue = world_.queues[queue].name,
+                                  .consumer_tag = tag,
+                                  .no_ack = no_ack,
+                                  .arguments = {encoded}});
   ++channel.requests;
   channel.consumers[tag] = {queue, no_ack};
   world_.trace("{} {} consumes {} on channel {}{}", to_text(role_), number_, tag, number,

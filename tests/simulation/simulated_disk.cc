@@ -15,8 +15,79 @@ namespace {
 
 using storage::MemoryBatch;
 
+/// A MemoryBackend whose commits may fail, with all of their units kept or none.
+class FailingBackend final : public storage::Backend {
+ public:
+  explicit FailingBackend(std::uint64_t seed) : random_(seed) {}
+
+  storage::Recovered take_recovered() override { return memory_.take_recovered(); }
+
+  void recovery_finished(std::span<const storage::QueueId> orphans) override {
+    memory_.recovery_finished(orphans);
+  }
+
+  std::unique_ptr<storage::Batch> new_batch() override { return memory_.new_batch(); }
+
+  storage::Outcome commit(std::span<storage::AppendUnit> units) override {
+    const bool is_stored = !units.empty() && units.front().is_again && again_is_stored_;
+    if (strikes(off_in_)) {
+      is_off_ = true;
+    }
+    if (is_off_ || strikes(fails_in_)) {
+      has_failed_ = true;
+      if (!is_stored && random_.one_in(2)) {
+        again_is_stored_ = memory_.commit(units) == storage::Outcome::committed;
+      }
+      return storage::Outcome::unknown;
+    }
+    again_is_stored_ = false;
+    return is_stored ? storage::Outcome::committed : memory_.commit(units);
+  }
+
+  bool can_commit() const override { return !has_failed_; }
+
+  bool needs_resume() const override { return has_failed_; }
+
+  void resume() override { has_failed_ = is_off_ || random_.one_in(2); }
+
+  storage::ReadOutcome read(const storage::ReadRequest& request,
+                            const storage::RowVisitor& visit) override {
+    return memory_.read(request, visit);
+  }
+
+  void close(bool everything_committed) override { memory_.close(everything_committed); }
+
+  void reopen() {
+    memory_.reopen();
+    off_in_ = 0;
+    fails_in_ = 0;
+    is_off_ = false;
+    has_failed_ = false;
+    again_is_stored_ = false;
+  }
+
+  void power_off_in(std::size_t commits) { off_in_ = commits; }
+
+  void fail_in(std::size_t commits) { fails_in_ = commits; }
+
+  [[nodiscard]] bool is_off() const { return is_off_; }
+
+ private:
+  [[nodiscard]] static bool strikes(std::size_t& commits) { return commits > 0 && --commits == 0; }
+
+  storage::MemoryBackend memory_;
+  Random random_;
+  std::size_t off_in_ = 0;  // commits; 0: not
+  std::size_t fails_in_ = 0;
+  bool is_off_ = false;
+  bool has_failed_ = false;
+  bool again_is_stored_ = false;  // what comes again after a failure is there
+};
+
 class MemoryDisk final : public SimulatedDisk {
  public:
+  explicit MemoryDisk(std::uint64_t seed) : backend_(seed) {}
+
   storage::Backend& backend() override { return backend_; }
 
   std::unique_ptr<storage::Batch> new_batch() override { return backend_.new_batch(); }
@@ -35,6 +106,16 @@ class MemoryDisk final : public SimulatedDisk {
 
   bool power_off_soon(Random& /*random*/) override { return false; }
 
+  void power_off_in_start(Random& random) override { backend_.power_off_in(random.between(1, 8)); }
+
+  void stay_on() override { backend_.power_off_in(0); }
+
+  bool is_off() override { return backend_.is_off(); }
+
+  void fail_soon(Random& random) override { backend_.fail_in(random.between(1, 3)); }
+
+  void mend() override { backend_.fail_in(0); }
+
   void finish_jobs() override {}
 
   void maintain(Random& /*random*/) override {}
@@ -47,7 +128,7 @@ class MemoryDisk final : public SimulatedDisk {
   }
 
  private:
-  storage::MemoryBackend backend_;
+  FailingBackend backend_;
 };
 
 /// A batch of a RocksDB store, and beside it what the checker sees.
@@ -171,6 +252,25 @@ class RocksdbDisk final : public SimulatedDisk {
     return true;
   }
 
+  void power_off_in_start(Random& random) override {
+    environment_.disk().power_off_at(random.between(1, 40));
+  }
+
+  void stay_on() override { environment_.disk().power_off_at(UINT64_MAX); }
+
+  bool is_off() override { return environment_.disk().is_off(); }
+
+  void fail_soon(Random& random) override {
+    using Operation = storage::FileOperation;
+    environment_.disk().fail({.operation = random.one_in(2) ? Operation::append : Operation::sync,
+                              .nth = random.between(1, 3),
+                              .lasting = random.one_in(2),
+                              .no_space = random.one_in(3),
+                              .path_part = ".log"});
+  }
+
+  void mend() override { environment_.disk().end_fault(); }
+
   void finish_jobs() override {
     environment_.run_jobs();
     environment_.hold_jobs();
@@ -206,7 +306,7 @@ class RocksdbDisk final : public SimulatedDisk {
 
   std::optional<std::string> restart(Random& random) override {
     cut(random);
-    if (random.one_in(4)) {
+    while (random.one_in(4)) {
       // The power goes once more, while the store starts or right after.
       environment_.disk().power_off_at(random.between(1, 60));
       auto error = open();
@@ -255,7 +355,7 @@ class RocksdbDisk final : public SimulatedDisk {
 std::unique_ptr<SimulatedDisk> make_simulated_disk(StoreKind kind, std::uint64_t seed, bool syncs) {
   switch (kind) {
     case StoreKind::memory:
-      return std::make_unique<MemoryDisk>();
+      return std::make_unique<MemoryDisk>(seed);
     case StoreKind::rocksdb:
       return std::make_unique<RocksdbDisk>(seed, syncs);
   }

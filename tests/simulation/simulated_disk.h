@@ -46,6 +46,16 @@ class SimulatedDisk {
   /// @return whether a commit is to be tried now
   [[nodiscard]] virtual bool power_off_soon(Random& random) = 0;
 
+  /// The power goes within the next few things the backend does, unless stay_on() comes before.
+  virtual void power_off_in_start(Random& random) = 0;
+  virtual void stay_on() = 0;
+  [[nodiscard]] virtual bool is_off() = 0;
+
+  /// A write or a sync of one of the next commits fails, though its data may have reached the disk.
+  virtual void fail_soon(Random& random) = 0;
+  /// From now on writes succeed again.
+  virtual void mend() = 0;
+
   /// What the backend has started in the background is done.
   virtual void finish_jobs() = 0;
 

@@ -15,7 +15,7 @@ void SimulatedStore::append(std::vector<storage::NumberedBatch> batches,
   }
   storage::AppendUnit unit{std::move(batches), std::move(done)};
   if (fault_ == StoreFault::answers_early && !at_once_) {
-    durable_.push_back(std::exchange(unit.done, nullptr));
+    say(unit, storage::Outcome::committed);
   }
   waiting_.push_back(std::move(unit));
   if (at_once_) {
@@ -51,29 +51,78 @@ std::vector<storage::AppendUnit> SimulatedStore::take(std::size_t units) {
 }
 
 void SimulatedStore::commit(std::size_t units) {
-  std::vector<storage::AppendUnit> taken = take(units);
+  if (crashed_ || has_failed()) {
+    return;
+  }
+  const bool is_again = !again_.empty();
+  std::vector<storage::AppendUnit> taken = is_again ? std::exchange(again_, {}) : take(units);
   if (taken.empty()) {
     return;
   }
-  for (storage::AppendUnit& unit : taken) {
-    for (const storage::NumberedBatch& numbered : unit.batches) {
-      observer_.durable(disk_.content_of(*numbered.batch), sealed_at_.at(numbered.batch.get()));
-      sealed_at_.erase(numbered.batch.get());
-    }
-    break_batches(unit);
-    if (unit.done) {
-      durable_.push_back(std::exchange(unit.done, nullptr));
-    }
+  if (!is_again) {
+    note_sealed(taken);
+    std::ranges::for_each(taken, [this](storage::AppendUnit& unit) { break_batches(unit); });
   }
   const storage::Outcome outcome = write(taken);
-  LEPUS_ASSERT(outcome == storage::Outcome::committed, "the disk works");
+  disk_.finish_jobs();
+  if (outcome != storage::Outcome::committed) {
+    answer_unknown(taken);
+    again_ = std::move(taken);
+    return;
+  }
+  for (const Sealed& sealed : std::exchange(sealed_, {})) {
+    observer_.durable(sealed.queues, sealed.at);
+  }
+  for (storage::AppendUnit& unit : taken) {
+    say(unit, storage::Outcome::committed);
+  }
+}
+
+void SimulatedStore::note_sealed(const std::vector<storage::AppendUnit>& units) {
+  for (const storage::AppendUnit& unit : units) {
+    for (const storage::NumberedBatch& numbered : unit.batches) {
+      const auto queues = disk_.content_of(*numbered.batch).queues();
+      const auto sealed_at = sealed_at_.find(numbered.batch.get());
+      sealed_.push_back({{queues.begin(), queues.end()}, sealed_at->second});
+      sealed_at_.erase(sealed_at);
+    }
+  }
+}
+
+/// As the real store does.
+void SimulatedStore::answer_unknown(std::vector<storage::AppendUnit>& units) {
+  observer_.failed();
+  bool others_wait = false;
+  for (storage::AppendUnit& unit : units) {
+    unit.is_again = true;
+    others_wait |=
+        unit.batches.empty() || std::ranges::any_of(unit.batches, [](const auto& numbered) {
+          return numbered.needs_certainty || numbered.log == storage::topology_log;
+        });
+    if (at_once_ || !others_wait) {
+      say(unit, fault_ == StoreFault::hides_faults ? storage::Outcome::committed
+                                                   : storage::Outcome::unknown);
+    }
+  }
+}
+
+void SimulatedStore::say(storage::AppendUnit& unit, storage::Outcome outcome) {
+  if (auto done = std::exchange(unit.done, nullptr)) {
+    answers_.emplace_back([done = std::move(done), outcome] { done(outcome); });
+  }
+}
+
+void SimulatedStore::resume() {
+  disk_.backend().resume();
   disk_.finish_jobs();
 }
 
 storage::Outcome SimulatedStore::write(std::vector<storage::AppendUnit>& units) {
   for (storage::AppendUnit& unit : units) {
     for (storage::NumberedBatch& numbered : unit.batches) {
-      numbered.batch = disk_.for_backend(std::move(numbered.batch));
+      if (!unit.is_again) {
+        numbered.batch = disk_.for_backend(std::move(numbered.batch));
+      }
     }
   }
   return disk_.backend().commit(units);
@@ -99,9 +148,11 @@ void SimulatedStore::break_batches(storage::AppendUnit& unit) {
 }
 
 void SimulatedStore::answer() {
-  const std::function<void(storage::Outcome)> done = std::move(durable_.front());
-  durable_.pop_front();
-  done(storage::Outcome::committed);
+  if (!answers_.empty()) {
+    const std::function<void()> answer = std::move(answers_.front());
+    answers_.pop_front();
+    answer();
+  }
 }
 
 void SimulatedStore::read_one(std::size_t index) {
@@ -115,17 +166,21 @@ void SimulatedStore::crash(std::size_t durable_units, Random& random) {
   commit(durable_units);
   if (fault_ == StoreFault::splits_units) {
     write_a_part();
-  } else if (!waiting_.empty() && disk_.power_off_soon(random)) {
+  } else if (!waiting_.empty() && !has_failed() && disk_.power_off_soon(random)) {
     std::vector<storage::AppendUnit> taken = take(random.between(1, waiting_.size()));
     static_cast<void>(write(taken));
   }
   crashed_ = true;
   waiting_.clear();
-  durable_.clear();
+  again_.clear();
+  answers_.clear();
   reads_.clear();
 }
 
 void SimulatedStore::write_a_part() {
+  if (has_failed()) {
+    return;
+  }
   std::vector<storage::AppendUnit> taken = take(1);
   if (!taken.empty() && taken.front().batches.size() > 1) {
     taken.front().batches.resize(taken.front().batches.size() / 2);

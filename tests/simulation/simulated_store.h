@@ -23,6 +23,7 @@ enum class StoreFault {
   forgets_progress,  ///< batches of progress records alone are not kept
   answers_early,     ///< answers before anything is durable
   splits_units,      ///< of what is written in a crash a part may be kept
+  hides_faults,      ///< says that it has committed what may be lost
 };
 
 /// A Store over the backend of a simulated disk, without threads: what is appended or read waits
@@ -30,10 +31,13 @@ enum class StoreFault {
 /// a crash may come between them.
 class SimulatedStore final : public storage::Store {
  public:
+  using QueueChanges = std::span<const storage::MemoryBatch::QueueChange>;
+
   /// Hears of each batch: when it is begun (which gives it a moment), and when it is durable.
   struct Observer {
     std::function<std::uint64_t()> moment;
-    std::function<void(const storage::MemoryBatch&, std::uint64_t sealed_at)> durable;
+    std::function<void(QueueChanges, std::uint64_t sealed_at)> durable;
+    std::function<void()> failed;  ///< a commit's outcome is unknown
   };
 
   SimulatedStore(SimulatedDisk& disk, Observer observer, StoreFault fault)
@@ -42,16 +46,23 @@ class SimulatedStore final : public storage::Store {
   /// While a broker starts it waits inside a call, so its appends are answered inside theirs.
   void answer_at_once(bool at_once) { at_once_ = at_once; }
 
-  [[nodiscard]] std::size_t waiting_units() const { return waiting_.size(); }
+  [[nodiscard]] std::size_t waiting_units() const { return again_.size() + waiting_.size(); }
+
+  /// It can't commit before it is resumed; what is appended waits.
+  [[nodiscard]] bool has_failed() const { return !disk_.backend().can_commit(); }
+
+  /// Tries to put that right.
+  void resume();
 
   /// A unit waits that changes several logs, which must not be kept in part.
   [[nodiscard]] bool has_joint_unit() const;
 
-  [[nodiscard]] std::size_t unanswered_units() const { return durable_.size(); }
+  [[nodiscard]] std::size_t unanswered_units() const { return answers_.size(); }
 
   [[nodiscard]] std::size_t waiting_reads() const { return reads_.size(); }
 
-  /// The first units become durable by one write.
+  /// The first units become durable by one write, or it fails. Those of a failed write come first,
+  /// again and together.
   void commit(std::size_t units);
   /// The first durable unit is answered.
   void answer();
@@ -84,9 +95,18 @@ class SimulatedStore final : public storage::Store {
     std::function<void(storage::ReadOutcome)> done;
   };
 
+  /// What a batch of a unit under way changes.
+  struct Sealed {
+    std::vector<storage::MemoryBatch::QueueChange> queues;
+    std::uint64_t at = 0;
+  };
+
   [[nodiscard]] storage::Outcome write(std::vector<storage::AppendUnit>& units);
   void break_batches(storage::AppendUnit& unit);
   [[nodiscard]] std::vector<storage::AppendUnit> take(std::size_t units);
+  void note_sealed(const std::vector<storage::AppendUnit>& units);
+  void answer_unknown(std::vector<storage::AppendUnit>& units);
+  void say(storage::AppendUnit& unit, storage::Outcome outcome);
   void write_a_part();
 
   SimulatedDisk& disk_;
@@ -97,7 +117,9 @@ class SimulatedStore final : public storage::Store {
   bool has_forgotten_ = false;
   std::map<const storage::Batch*, std::uint64_t> sealed_at_;  ///< of those that are not durable
   std::deque<storage::AppendUnit> waiting_;
-  std::deque<std::function<void(storage::Outcome)>> durable_;
+  std::vector<storage::AppendUnit> again_;  ///< of a failed write
+  std::vector<Sealed> sealed_;              ///< of the write under way, or that has failed
+  std::deque<std::function<void()>> answers_;
   std::deque<Read> reads_;
 };
 

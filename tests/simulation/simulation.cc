@@ -31,6 +31,7 @@ struct Weights {
       *weight = random.one_in(5) ? random.between(1, 3) : random.between(10, 30);
     }
     cut = random.below(3) * 2;
+    fault_every = random.one_in(3) ? random.between(1, 12) : 0;
     // Over the real store it is the starts that matter.
     crash_every = random.one_in(store == StoreKind::memory ? 2 : 8) ? 0 : random.between(300, 1500);
   }
@@ -45,6 +46,7 @@ struct Weights {
   std::size_t answer = 0;
   std::size_t store_read = 0;
   std::size_t cut = 0;
+  std::size_t fault_every = 0;
   std::size_t crash_every = 0;
 };
 
@@ -97,6 +99,9 @@ void step(World& world, const Weights& weights) {
   } else {
     world.tick(static_cast<std::int64_t>(random.below(random.one_in(5) ? 1500 : 50)));
     world.misbehave();
+    if (weights.fault_every != 0 && random.one_in(weights.fault_every)) {
+      world.fail_disk();
+    }
   }
   if (weights.cut != 0 && client.role() != Role::administrator &&
       random.one_in(1000 / weights.cut)) {
@@ -112,6 +117,10 @@ class Crashes {
   explicit Crashes(std::size_t every) : every_(every) {}
 
   [[nodiscard]] bool is_due(World& world) {
+    constexpr std::size_t while_failed_every = 80;
+    if (every_ != 0 && world.store_has_failed() && world.random.one_in(while_failed_every)) {
+      return true;
+    }
     if (every_ == 0 || (patience_ == 0 && !world.random.one_in(every_))) {
       return false;
     }
@@ -216,6 +225,8 @@ RunResult run_simulation(WorldOptions options, std::size_t steps) {
   result.violation = world->checker.violation();
   result.emissions = world->checker.emission_count();
   result.confirms = world->checker.confirmed_count();
+  result.store_faults = world->store_faults;
+  result.interrupted_starts = world->interrupted_starts;
   result.fingerprint = world->random.number() ^ world->checker.moment();
   if (!result.violation.empty()) {
     world->abandon();

@@ -14,7 +14,9 @@ struct RunResult {
   std::uint64_t emissions = 0;
   std::uint64_t confirms = 0;
   std::uint64_t crashes = 0;
-  std::uint64_t fingerprint = 0;  ///< equal for equal runs
+  std::uint64_t interrupted_starts = 0;  ///< in which the power went
+  std::uint64_t store_faults = 0;        ///< writes that failed
+  std::uint64_t fingerprint = 0;         ///< equal for equal runs
 };
 
 /// Runs the seed's world for so many steps, lets it come to rest, perhaps restarts it, and drains

@@ -14,28 +14,48 @@ constexpr std::uint64_t real_store_seeds = 5;
 constexpr std::uint64_t real_store_seeds = 20;
 #endif
 
+/// What must happen often enough to be worth something.
+struct Totals {
+  std::uint64_t crashes = 0;
+  std::uint64_t interrupted_starts = 0;
+  std::uint64_t store_faults = 0;
+
+  void add(const RunResult& result) {
+    crashes += result.crashes;
+    interrupted_starts += result.interrupted_starts;
+    store_faults += result.store_faults;
+  }
+};
+
 class SimulationTest : public ::testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(SimulationTest, KeepsItsPromises) {
+  Totals totals;
   for (std::uint64_t seed = 1; seed <= 250; ++seed) {
     const WorldOptions options{.seed = seed, .shards = GetParam()};
     const RunResult result = run_simulation(options, steps);
     EXPECT_EQ(result.violation, "") << command_line(options, steps);
+    totals.add(result);
   }
+  EXPECT_GT(totals.crashes, 250U);
+  EXPECT_GT(totals.interrupted_starts, 50U);
+  EXPECT_GT(totals.store_faults, 50U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, SimulationTest, ::testing::Values(1, 2, 3));
 
 /// Fewer, since each start opens a RocksDB; a crash is a power cut here.
 TEST(SimulationTest, KeepsItsPromisesOverTheRealStore) {
-  std::uint64_t crashes = 0;
+  Totals totals;
   for (std::uint64_t seed = 1; seed <= real_store_seeds; ++seed) {
     const WorldOptions options{.seed = seed, .shards = 0, .store = StoreKind::rocksdb};
     const RunResult result = run_simulation(options, steps);
     EXPECT_EQ(result.violation, "") << command_line(options, steps);
-    crashes += result.crashes;
+    totals.add(result);
   }
-  EXPECT_GT(crashes, real_store_seeds) << "starts are what this is for";
+  EXPECT_GT(totals.crashes, real_store_seeds) << "starts are what this is for";
+  EXPECT_GT(totals.interrupted_starts, 0U);
+  EXPECT_GT(totals.store_faults, 0U);
 }
 
 TEST(SimulationTest, TheSameSeedMakesTheSameRun) {
@@ -87,6 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
                       MutationCase{Mutation::store_splits_units, "a part of a transaction"},
                       MutationCase{Mutation::store_splits_units, "is in two places"},
                       MutationCase{Mutation::acks_rejects, "died on its way"},
+                      MutationCase{Mutation::store_hides_faults, "was confirmed and is lost"},
                       MutationCase{Mutation::commits_rollbacks, "was rolled back"}));
 
 // A sanitizer has nothing to say to these.

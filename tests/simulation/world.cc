@@ -22,6 +22,8 @@ StoreFault store_fault(Mutation mutation) {
       return StoreFault::answers_early;
     case Mutation::store_splits_units:
       return StoreFault::splits_units;
+    case Mutation::store_hides_faults:
+      return StoreFault::hides_faults;
     case Mutation::none:
     case Mutation::acks_rejects:
     case Mutation::commits_rollbacks:
@@ -243,15 +245,42 @@ void World::print(const std::string& line) const {
 
 // ---- start and end
 
-void World::boot() {
+void World::make_store() {
   store_ = std::make_unique<SimulatedStore>(
       *disk_,
-      SimulatedStore::Observer{[this] { return checker.moment(); },
-                               [this](const storage::MemoryBatch& batch, std::uint64_t sealed_at) {
-                                 checker.batch_durable(batch, sealed_at);
-                               }},
+      SimulatedStore::Observer{
+          [this] { return checker.moment(); },
+          [this](SimulatedStore::QueueChanges changes, std::uint64_t sealed_at) {
+            checker.batch_durable(changes, sealed_at);
+          },
+          [this] {
+            trace("store: a write has failed");
+            ++store_faults;
+            checker.store_failed();
+          }},
       store_fault(options_.mutation));
   cut_gate_ = std::make_unique<storage::CutGate>(*store_);
+}
+
+/// Until a start comes to its end with the power on.
+void World::boot() {
+  while (!start_broker() && checker.violation().empty()) {
+    trace("==== the power goes in the start");
+    ++interrupted_starts;
+    store_->crash(0, random);
+    shut_down();
+    checker.broker_restarted(false);
+    if (const auto error = disk_->restart(random)) {
+      checker.fail("the store does not start: " + *error);
+    }
+  }
+}
+
+bool World::start_broker() {
+  make_store();
+  if (random.one_in(4)) {
+    disk_->power_off_in_start(random);
+  }
   store_->answer_at_once(true);
   const storage::Recovered recovered = store_->take_recovered();
   model::TopologyOptions topology_options{.shards = options_.shards};
@@ -261,10 +290,15 @@ void World::boot() {
     }
   };
   topology_ = std::make_unique<model::Topology>(*store_, clock, std::move(topology_options));
-  if (const auto loaded = topology_->load(recovered); !loaded) {
-    checker.fail("the topology can't be loaded: " + loaded.error().text);
-    return;
+  const auto loaded = topology_->load(recovered);
+  if (disk_->is_off()) {
+    return false;
   }
+  if (!loaded) {
+    checker.fail("the topology can't be loaded: " + loaded.error().text);
+    return false;
+  }
+  look_at_store(recovered);
   reply_consumers_ = std::make_unique<model::ReplyConsumers>();
   counts_ = std::make_unique<model::ConnectionCounts>();
   topology_->set_listener(this);
@@ -273,9 +307,7 @@ void World::boot() {
     shards_.push_back(std::make_unique<OneShard>(*this, index));
     shards_.back()->shard->load(recovered);
   }
-  look_at_store(recovered);
-  const auto orphans = topology_->orphans(recovered);
-  store_->recovery_finished(orphans);
+  store_->recovery_finished(topology_->orphans(recovered));
   store_->answer_at_once(false);
   // What does not survive is there again before anybody else comes.
   Client& administrator = *clients.front();
@@ -283,6 +315,11 @@ void World::boot() {
   administrator.set_up_queues();
   come_to_rest(false);
   queue_numbers_.clear();
+  if (disk_->is_off()) {
+    return false;
+  }
+  disk_->stay_on();
+  return true;
 }
 
 void World::shut_down() {
@@ -295,6 +332,7 @@ void World::shut_down() {
   }
   shards_.clear();
   boxes_.clear();
+  active_.clear();
   topology_.reset();
   is_dying_ = false;
 }
@@ -335,6 +373,7 @@ void World::restart_cleanly() {
   if (std::ranges::any_of(shards_, is_busy)) {
     checker.fail("a shard has something to commit after all was sealed and committed");
   }
+  disk_->mend();
   store_->close(true);
   shut_down();
   checker.broker_restarted(true);
@@ -455,6 +494,19 @@ bool World::commit() {
   if (store_->waiting_units() == 0 || dawdles) {
     return false;
   }
+  if (store_->has_failed()) {
+    // Not soon, so that those who were told something before act on it.
+    constexpr std::size_t attempt_every = 8;
+    if (!random.one_in(attempt_every)) {
+      return false;
+    }
+    trace("store: it tries to go on");
+    if (random.one_in(2)) {
+      disk_->mend();
+    }
+    store_->resume();
+    return true;
+  }
   const std::size_t units = random.between(1, store_->waiting_units());
   trace("store: {} of {} units are durable", units, store_->waiting_units());
   store_->commit(units);
@@ -487,6 +539,11 @@ void World::tick(std::int64_t by_ms) {
     each->shard->tick();
     each->connections->tick();
   }
+}
+
+void World::fail_disk() {
+  trace("store: a write is to fail");
+  disk_->fail_soon(random);
 }
 
 void World::misbehave() {

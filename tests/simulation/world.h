@@ -40,6 +40,7 @@ enum class Mutation {
   cancels_first,        ///< consumers end before what they have comes back
   store_splits_units,   ///< what belongs together is committed apart
   acks_rejects,         ///< messages are acked that were to be dead-lettered
+  store_hides_faults,   ///< confirms are given for what was written by a write that has failed
   commits_rollbacks,    ///< transactions are committed that were to be rolled back
 };
 
@@ -81,11 +82,16 @@ class World final : public model::TopologyListener {
   bool answer_commit();
   bool read_store();
   void tick(std::int64_t by_ms);
+  /// A write or sync of the store is to fail.
+  void fail_disk();
   /// Gives back a message that a consumer has, if the mutation says so.
   void misbehave();
 
   /// Something is on its way to the disk.
   [[nodiscard]] bool is_storing() const { return store_->waiting_units() > 0; }
+
+  /// Its last write had an unknown outcome.
+  [[nodiscard]] bool store_has_failed() const { return store_->has_failed(); }
 
   /// Something is that belongs together.
   [[nodiscard]] bool is_storing_together() const { return store_->has_joint_unit(); }
@@ -145,7 +151,9 @@ class World final : public model::TopologyListener {
   bool has_large_messages = false;
   Checker checker;
   std::vector<std::unique_ptr<Client>> clients;
-  std::vector<std::string> faults;  ///< what shards reported
+  std::vector<std::string> faults;       ///< what shards reported
+  std::uint64_t store_faults = 0;        ///< writes that failed
+  std::uint64_t interrupted_starts = 0;  ///< in which the power went
 
  private:
   class ObservedHost;
@@ -176,11 +184,14 @@ class World final : public model::TopologyListener {
 
   void boot();
   void restart_disk();
+  void make_store();
+  [[nodiscard]] bool start_broker();
   void shut_down();
   void end_turn(OneShard& shard);
   void carry(model::ShardIndex from, model::ShardIndex to, std::size_t count);
   bool round(bool act);
   void check_limits(const model::Queue& queue);
+  void check_turn(const Emission& emission);
   void observe(model::Deliver& delivery);
   void observe(model::Got& answer);
   void observe(const Emission& emission, const model::Message& message);
@@ -210,6 +221,8 @@ class World final : public model::TopologyListener {
   std::uint32_t last_publisher_ = 0;
   std::map<model::QueueId, std::uint32_t> queue_numbers_;
   std::map<model::ConsumerId, std::pair<MessageName, model::MessagePlace>> last_delivered_;
+  /// Who got the last message of a queue with a single active consumer.
+  std::map<model::QueueId, model::ConsumerId> active_;
 };
 
 }  // namespace lepus::simulation

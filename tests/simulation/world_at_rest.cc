@@ -52,7 +52,11 @@ bool World::round(bool act) {
       }
     }
   }
-  while (store_->waiting_units() > 0 || store_->unanswered_units() > 0) {
+  while (!disk_->is_off() && (store_->waiting_units() > 0 || store_->unanswered_units() > 0)) {
+    if (store_->has_failed()) {
+      disk_->mend();
+      store_->resume();
+    }
     store_->commit(store_->waiting_units());
     static_cast<void>(answer_commit());
     busy = true;
@@ -79,7 +83,7 @@ bool World::round(bool act) {
 void World::come_to_rest(bool act) {
   int quiet = 0;
   for (int count = 0; quiet < quiet_rounds; ++count) {
-    if (!checker.violation().empty()) {
+    if (!checker.violation().empty() || disk_->is_off()) {
       return;
     }
     if (count == rounds_max) {
@@ -245,11 +249,44 @@ void World::observe(model::Got& answer) {
           *answer.message);
 }
 
+/// Nobody gets a message who has to wait for somebody else.
+void World::check_turn(const Emission& emission) {
+  const auto record = topology_->find_queue(emission.queue_id);
+  const model::Queue* queue =
+      record == nullptr ? nullptr : shards_[record->owner]->shard->find_queue(record->id);
+  if (queue == nullptr || emission.consumer == model::ConsumerId::none) {
+    return;
+  }
+  const model::Consumer* taker = queue->consumers().find(emission.consumer);
+  if (taker == nullptr) {
+    checker.fail(record->described() + " delivers to a consumer that it does not have");
+    return;
+  }
+  if (record->settings.single_active_consumer) {
+    model::ConsumerId& active = active_[record->id];
+    if (active != emission.consumer && queue->consumers().find(active) != nullptr) {
+      checker.fail(record->described() + " delivers to a consumer that is not the active one");
+    }
+    active = emission.consumer;
+    return;
+  }
+  for (const auto& other : queue->consumers().all()) {
+    const bool could_take = other->has_prefetch_left() && other->window->available_bytes > 0 &&
+                            !other->stalled && !other->specification.channel_limited;
+    if (could_take && other->specification.priority > taker->specification.priority) {
+      checker.fail(fmt::format("{} delivers to a consumer of priority {} before one of {}",
+                               record->described(), taker->specification.priority,
+                               other->specification.priority));
+    }
+  }
+}
+
 void World::observe(const Emission& emission, const model::Message& message) {
   const auto number = queue_number(emission.queue_id);
   if (!number) {
     return;  // Its queue is being deleted.
   }
+  check_turn(emission);
   Emission named = emission;
   named.name.queue = *number;
   const Deaths died = deaths(message.properties());
