@@ -185,7 +185,8 @@ class Queue final : public StoredQueue {
   void answer_gets();
   void answer_get(const GetMessage& get, SubQueue* from);
   std::unique_ptr<Consumer> remove_consumer(ConsumerId id);
-  void consumers_have_gone();
+  /// After one has gone: an auto-delete queue ends with the last.
+  bool ends_with_its_consumers();
   void settle_one(Settlement settlement, MessagePlace place, ConsumerId expected,
                   Consumer* consumer);
   void give_back_rest_of(const LeaveQueue::Holder& holder);

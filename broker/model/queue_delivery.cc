@@ -38,8 +38,8 @@ void Queue::start_consumer(const ConsumerSpecification& specification) {
 }
 
 void Queue::cancel_consumer(ConsumerId id) {
-  if (remove_consumer(id) != nullptr) {
-    consumers_have_gone();
+  if (remove_consumer(id) != nullptr && !ends_with_its_consumers()) {
+    deliver_ready();  // A single active consumer may have given way to the next.
   }
 }
 
@@ -58,16 +58,13 @@ std::unique_ptr<Consumer> Queue::remove_consumer(ConsumerId id) {
   return consumer;
 }
 
-void Queue::consumers_have_gone() {
+bool Queue::ends_with_its_consumers() {
   touch();
-  if (has_ended()) {
-    return;
+  if (has_ended() || !consumers_.empty() || !record().auto_delete) {
+    return false;
   }
-  if (consumers_.empty() && record().auto_delete) {
-    host_.queue_ended(*this);
-    return;
-  }
-  deliver_ready();  // a single active consumer may have given way to the next
+  host_.queue_ended(*this);
+  return true;
 }
 
 void Queue::deliver_ready() {
@@ -255,15 +252,20 @@ void Queue::settle(ConsumerId id, Settlement settlement, std::span<const Message
   if (consumer != nullptr) {
     regain_credit(*consumer);
   }
-  deliver_ready();
   if (settlement == Settlement::requeue) {
     messages_came_back();
+  } else {
+    deliver_ready();
   }
 }
 
 void Queue::messages_came_back() {
-  answer_gets();
   drop_expired();
+  if (settings_->type == QueueType::classic) {
+    drop_over_limit();  // Quorum queues deliver first.
+  }
+  deliver_ready();
+  answer_gets();
   drop_over_limit();
 }
 
@@ -285,12 +287,9 @@ void Queue::leave(std::span<const LeaveQueue::Holder> holders) {
     consumer_has_gone |= remove_consumer(holder.consumer) != nullptr;
   }
   delivering_ = was_delivering;
-  if (consumer_has_gone) {
-    consumers_have_gone();
-  } else {
-    deliver_ready();
+  if (!consumer_has_gone || !ends_with_its_consumers()) {
+    messages_came_back();
   }
-  messages_came_back();
 }
 
 /// What was still on its way to the consumer.
