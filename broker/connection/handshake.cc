@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "amqp/method_codec.h"
@@ -75,6 +77,32 @@ void warn(const Connection& connection, const ConnectionSettings& settings, std:
     settings.warn("Error on AMQP connection " + connection.peer().name() +
                   " (state: " + std::string{state} + "): " + printable(reason));
   }
+}
+
+/// In RabbitMQ's order: limit of the node, existence and limit of the vhost, limit of the user,
+/// access.
+std::optional<std::string> why_not_opened(ShardConnections& host, const std::string& user,
+                                          std::string_view vhost) {
+  const auto& connection_max = host.settings().connection_max;
+  if (connection_max && host.counts().connections() >= *connection_max) {
+    return "connection refused: node connection limit (" + std::to_string(*connection_max) +
+           ") is reached";
+  }
+  const auto described = host.topology().find_vhost(vhost);
+  if (described && described->max_connections && *described->max_connections >= 0 &&
+      host.counts().connections_of_vhost(vhost) >= *described->max_connections) {
+    return "access to vhost '" + std::string{vhost} + "' refused for user '" + user +
+           "': connection limit (" + std::to_string(*described->max_connections) + ") is reached";
+  }
+  const auto limits = host.topology().find_user(user);
+  if (described && limits && limits->limits.max_connections &&
+      *limits->limits.max_connections >= 0 &&
+      host.counts().of_user(user).connections >= *limits->limits.max_connections) {
+    return "connection refused for user '" + user + "': user connection limit (" +
+           std::to_string(*limits->limits.max_connections) + ") is reached";
+  }
+  const auto error = host.topology().check_vhost_access(user, vhost);
+  return error ? std::optional{error->text} : std::nullopt;
 }
 
 }  // namespace
@@ -194,37 +222,13 @@ void Handshake::handle_tune_ok(Connection& connection, const amqp::ConnectionTun
   connection.start_heartbeats();
 }
 
-/// In RabbitMQ's order: limit of the node, of the vhost, of the user, existence and access.
 void Handshake::handle_open(Connection& connection, const amqp::ConnectionOpen& method) {
   ShardConnections& host = connection.host_;
   const std::string& user = connection.user_;
   const std::string_view vhost = method.virtual_host;
-  const auto refuse = [&](const std::string& text) {
-    warn(connection, host.settings(), "opening", text);
-    connection.fail({amqp::ReplyCode::not_allowed, text, amqp::id_of_method<amqp::ConnectionOpen>});
-  };
-  const auto& connection_max = host.settings().connection_max;
-  if (connection_max && host.counts().connections() >= *connection_max) {
-    refuse("connection refused: node connection limit (" + std::to_string(*connection_max) +
-           ") is reached");
-    return;
-  }
-  const auto described = host.topology().find_vhost(vhost);
-  if (described && described->max_connections && *described->max_connections >= 0 &&
-      host.counts().connections_of_vhost(vhost) >= *described->max_connections) {
-    refuse("access to vhost '" + std::string{vhost} + "' refused for user '" + user +
-           "': connection limit (" + std::to_string(*described->max_connections) + ") is reached");
-    return;
-  }
-  const auto limits = host.topology().find_user(user);
-  if (limits && limits->limits.max_connections && *limits->limits.max_connections >= 0 &&
-      host.counts().of_user(user).connections >= *limits->limits.max_connections) {
-    refuse("connection refused for user '" + user + "': user connection limit (" +
-           std::to_string(*limits->limits.max_connections) + ") is reached");
-    return;
-  }
-  if (const auto error = host.topology().check_vhost_access(user, vhost)) {
-    refuse(error->text);
+  if (const auto why = why_not_opened(host, user, vhost)) {
+    warn(connection, host.settings(), "opening", *why);
+    connection.fail({amqp::ReplyCode::not_allowed, *why, amqp::id_of_method<amqp::ConnectionOpen>});
     return;
   }
   connection.access_ = host.topology().make_access(user, vhost);

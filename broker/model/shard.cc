@@ -229,12 +229,12 @@ void Shard::handle(DeleteQueue&& request) {
     answer(Counted{request.request, ProtocolError{amqp::ReplyCode::precondition_failed,
                                                   queue->record().described() + why}});
   };
-  if (request.if_unused && !queue->consumers().empty()) {
-    fail(" in use");
-    return;
-  }
   if (request.if_empty && queue->ready_count() > 0) {
     fail(" not empty");
+    return;
+  }
+  if (request.if_unused && !queue->consumers().empty()) {
+    fail(" in use");
     return;
   }
   const Counted counted{request.request, std::nullopt, queue->ready_count(),
