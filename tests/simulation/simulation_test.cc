@@ -7,6 +7,14 @@ namespace {
 
 constexpr std::size_t steps = 4000;
 
+// One thread is simulated: of it ThreadSanitizer sees what it sees in a few runs, each of which
+// takes it fifty times as long.
+#if defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t seeds = 12;
+#else
+constexpr std::uint64_t seeds = 200;
+#endif
+
 // Under a sanitizer a start of the real store takes many times as long.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t real_store_seeds = 5;
@@ -31,15 +39,15 @@ class SimulationTest : public ::testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(SimulationTest, KeepsItsPromises) {
   Totals totals;
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const WorldOptions options{.seed = seed, .shards = GetParam()};
     const RunResult result = run_simulation(options, steps);
     EXPECT_EQ(result.violation, "") << command_line(options, steps);
     totals.add(result);
   }
-  EXPECT_GT(totals.crashes, 250U);
-  EXPECT_GT(totals.interrupted_starts, 25U);
-  EXPECT_GT(totals.store_faults, 50U);
+  EXPECT_GT(totals.crashes, seeds + seeds / 4);
+  EXPECT_GT(totals.interrupted_starts, seeds / 8);
+  EXPECT_GT(totals.store_faults, seeds / 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, SimulationTest, ::testing::Values(1, 2, 3));
