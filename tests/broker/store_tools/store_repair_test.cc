@@ -267,7 +267,7 @@ TEST_F(StoreRepair, TheRecordOfDelayedMessagesIsMadeOfTheRows) {
       due.push_back(parsed["due_ms"]);
     }
   }
-  EXPECT_THAT(due, ElementsAre(1000, 2000, 5000, 1500, 1000));
+  EXPECT_THAT(due, ElementsAre(1000, 2000, 5000, 1000, 1500));
 }
 
 TEST_F(StoreRepair, UndecodableRowIsDroppedAlone) {
