@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -83,42 +85,50 @@ std::optional<FieldTable> take_repeated(std::vector<FieldValue>& events, std::st
   return std::nullopt;
 }
 
-bool is_same_event(const FieldTable& left, const FieldTable& right) {
-  const auto same = [&](std::string_view name) {
-    const FieldValue* in_left = left.find(name);
-    const std::string* text = in_left == nullptr ? nullptr : in_left->as_string();
-    return text != nullptr && has_string(right, name, *text);
-  };
-  return same("queue") && same("reason");
-}
-
 bool has_no_count(const FieldValue& event) {
   const FieldTable* table = event.get_if<FieldTable>();
   return table != nullptr && table->find("count") == nullptr;
 }
 
+/// What tells events apart; nothing for what is none.
+std::optional<std::pair<std::string, std::string>> identity_of(const FieldValue& event) {
+  const FieldTable* table = event.get_if<FieldTable>();
+  const FieldValue* queue = table == nullptr ? nullptr : table->find("queue");
+  const FieldValue* reason = table == nullptr ? nullptr : table->find("reason");
+  if (queue == nullptr || reason == nullptr || queue->as_string() == nullptr ||
+      reason->as_string() == nullptr) {
+    return std::nullopt;
+  }
+  return std::pair{*queue->as_string(), *reason->as_string()};
+}
+
 /// Makes one event of those with the same queue and reason, which brokers before RabbitMQ 3.6 (and
-/// clients) wrote one by one, without a count: the first stays and gets their number.
+/// clients) wrote one by one, without a count: the first stays and gets their number. One alone
+/// stays as it is.
 void merge_uncounted(std::vector<FieldValue>& events) {
-  if (std::none_of(events.begin(), events.end(), has_no_count)) {
+  if (events.size() < 2 || std::none_of(events.begin(), events.end(), has_no_count)) {
     return;
   }
-  for (std::size_t index = 0; index < events.size(); ++index) {
-    FieldTable* first = events[index].get_if<FieldTable>();
-    if (first == nullptr) {
-      continue;
+  std::vector<FieldValue> merged;
+  std::map<std::pair<std::string, std::string>, std::pair<std::size_t, std::int64_t>> found;
+  for (FieldValue& event : events) {
+    const auto identity = identity_of(event);
+    if (identity) {
+      const auto [place, is_new] = found.try_emplace(*identity, merged.size(), 0);
+      ++place->second.second;
+      if (!is_new) {
+        continue;
+      }
     }
-    const auto repeats = [&](const FieldValue& event) {
-      const FieldTable* table = event.get_if<FieldTable>();
-      return table != nullptr && is_same_event(*first, *table);
-    };
-    const auto rest = events.begin() + static_cast<std::ptrdiff_t>(index) + 1;
-    const auto end = std::remove_if(rest, events.end(), repeats);
-    if (has_no_count(events[index])) {
-      first->set("count", std::int64_t{1} + (events.end() - end));
-    }
-    events.erase(end, events.end());
+    merged.push_back(std::move(event));
   }
+  for (const auto& [identity, place] : found) {
+    FieldValue& first = merged[place.first];
+    if (has_no_count(first)) {
+      first.get_if<FieldTable>()->set("count", place.second);
+    }
+  }
+  events = std::move(merged);
 }
 
 void record_event(FieldTable& headers, FieldTable event, std::string_view queue,

@@ -82,7 +82,7 @@ void Queue::deliver_ready() {
       break;
     }
     Consumer* consumer = next_consumer();
-    if (consumer == nullptr || must_wait_for_acks(*consumer)) {
+    if (consumer == nullptr) {
       break;
     }
     deliver_front(*from, *consumer);
@@ -140,6 +140,8 @@ Consumer* Queue::next_consumer() {
         consumer->stalled = true;
         consumer->window->stalled.push_back(consumer);
       }
+    } else if (must_wait_for_acks(*consumer)) {
+      return nullptr;  // Nobody asks for tokens that can't be used.
     } else if (consumer->specification.channel_limited && consumer->tokens == 0) {
       consumers_.make_unready(*consumer);
       if (!consumer->token_requested) {

@@ -5,9 +5,10 @@
 #include <string_view>
 
 #include <arpa/inet.h>
-#include <openssl/bio.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+#include "broker/transport/distinguished_name.h"
 
 namespace lepus::transport {
 
@@ -18,14 +19,6 @@ std::string text_of(const ASN1_STRING* value) {
           static_cast<std::size_t>(ASN1_STRING_length(value))};
 }
 
-std::string distinguished_name(const X509_NAME* name) {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> memory(BIO_new(BIO_s_mem()), BIO_free);
-  X509_NAME_print_ex(memory.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  char* text = nullptr;
-  const long bytes = BIO_get_mem_data(memory.get(), &text);
-  return {text, static_cast<std::size_t>(bytes)};
-}
-
 std::string common_names(const X509_NAME* name) {
   std::string names;
   for (int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1); index >= 0;
@@ -33,11 +26,12 @@ std::string common_names(const X509_NAME* name) {
     unsigned char* utf8 = nullptr;
     const int bytes =
         ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
-    if (bytes >= 0) {
-      names += names.empty() ? "" : ",";
-      names.append(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(bytes));
-      OPENSSL_free(utf8);
+    if (bytes < 0) {
+      return {};  // Half of a name is another name.
     }
+    names += names.empty() ? "" : ",";
+    names.append(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(bytes));
+    OPENSSL_free(utf8);
   }
   return names;
 }

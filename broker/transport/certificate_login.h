@@ -20,7 +20,7 @@ struct CertificateLogin {
   friend bool operator==(const CertificateLogin&, const CertificateLogin&) = default;
 };
 
-/// Empty if the certificate has no such name. A distinguished name is written as in RFC 2253,
+/// Empty if the certificate has no such name. For a distinguished name see distinguished_name();
 /// several common names are joined by commas.
 [[nodiscard]] std::string login_name(const x509_st* certificate, const CertificateLogin& login);
 

@@ -12,6 +12,8 @@
 #include <openssl/x509.h>
 #include <sys/socket.h>
 
+#include "broker/transport/distinguished_name.h"
+
 namespace lepus::transport {
 
 using Status = StreamResult::Status;
@@ -35,10 +37,6 @@ std::string printed(Print print) {
   std::string result(text, static_cast<std::size_t>(bytes));
   BIO_free(memory);
   return result;
-}
-
-std::string name_text(const X509_NAME* name) {
-  return printed([&](BIO* out) { X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253); });
 }
 
 std::string validity_text(const X509* certificate) {
@@ -222,10 +220,14 @@ connection::TlsDescription TlsStream::tls_description() const {
                          [](unsigned char letter) { return std::tolower(letter); });
   description.cipher = SSL_get_cipher_name(session_);
   if (const X509* certificate = SSL_get0_peer_certificate(session_)) {
-    description.peer_certificate_subject = name_text(X509_get_subject_name(certificate));
-    description.peer_certificate_issuer = name_text(X509_get_issuer_name(certificate));
+    description.peer_certificate_subject = distinguished_name(X509_get_subject_name(certificate));
+    description.peer_certificate_issuer = distinguished_name(X509_get_issuer_name(certificate));
     description.peer_certificate_validity = validity_text(certificate);
-    description.peer_certificate_login = login_name(certificate, login_);
+    // Only who was asked for a certificate, and showed one that a known authority has signed.
+    if ((SSL_get_verify_mode(session_) & SSL_VERIFY_PEER) != 0 &&
+        SSL_get_verify_result(session_) == X509_V_OK) {
+      description.peer_certificate_login = login_name(certificate, login_);
+    }
   }
   return description;
 }

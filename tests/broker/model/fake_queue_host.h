@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -42,9 +43,19 @@ class FakeHost final : public QueueHost {
     return false;
   }
 
-  void request_token(TokenRequest&& request) override { token_requests.push_back(request); }
+  void request_token(TokenRequest&& request) override {
+    token_requests.push_back(request);
+    if (on_token_request) {
+      on_token_request(request);
+    }
+  }
 
-  void return_tokens(TokenReturn&& tokens) override { returned_tokens += tokens.count; }
+  void return_tokens(TokenReturn&& tokens) override {
+    returned_tokens += tokens.count;
+    if (on_tokens_returned) {
+      on_tokens_returned(tokens);
+    }
+  }
 
   void consumer_cancelled(ConsumerCancelled&& notice) override {
     cancelled.push_back(notice.consumer);
@@ -89,6 +100,8 @@ class FakeHost final : public QueueHost {
   std::vector<PendingRow> rows;
   std::vector<std::pair<std::string, DeadLetterReason>> letters;
   std::vector<TokenRequest> token_requests;
+  std::function<void(const TokenRequest&)> on_token_request;
+  std::function<void(const TokenReturn&)> on_tokens_returned;
   std::uint32_t returned_tokens = 0;
   std::vector<ConsumerId> cancelled;
   std::vector<Got> gets;

@@ -391,5 +391,43 @@ TEST_F(QueueTest, TooManyUnackedBytesStopDeliveriesUntilSomeAreAcked) {
   EXPECT_THAT(host_.take_deliveries(), ElementsAre("1:b"));
 }
 
+/// A channel on the queue's shard answers while it is asked.
+TEST_F(QueueTest, TokensAreNotPassedToAndFroWhileAcksAreWaitedFor) {
+  host_.queue_memory.unacked_limit_bytes = 1;
+  make();
+  for (const std::uint64_t id : {1, 2}) {
+    ConsumerSpecification specification;
+    specification.id = ConsumerId{id};
+    specification.channel = {ConnectionId{1}, 1};
+    specification.channel_limited = true;
+    queue_->start_consumer(specification);
+  }
+  std::uint32_t free = 1;
+  std::vector<ConsumerId> waiting;
+  const auto grant_waiting = [&] {
+    while (free > 0 && !waiting.empty()) {
+      --free;
+      const ConsumerId next = waiting.front();
+      waiting.erase(waiting.begin());
+      queue_->grant_tokens(next, 1);
+    }
+  };
+  host_.on_token_request = [&](const TokenRequest& request) {
+    waiting.push_back(request.consumer);
+    grant_waiting();
+  };
+  host_.on_tokens_returned = [&](const TokenReturn& tokens) {
+    free += tokens.count;
+    grant_waiting();
+  };
+  publish("aa");
+  EXPECT_EQ(host_.take_deliveries().size(), 1U);
+  free = 1;  // The channel's limit would allow another one.
+  publish("b");
+  EXPECT_TRUE(host_.take_deliveries().empty());
+  EXPECT_EQ(host_.waits_for_acks, 1);
+  EXPECT_LT(host_.token_requests.size(), 10U);
+}
+
 }  // namespace
 }  // namespace lepus::model

@@ -40,10 +40,26 @@ TEST(CertificateLogin, TheDistinguishedNameIsWrittenFromItsEnd) {
   EXPECT_EQ(login_name(certificate.get(), {}), "O=client,CN=orders");
 }
 
-TEST(CertificateLogin, WordsAreKeptAsTheyAre) {
-  const auto certificate = make_certificate({{"CN", "gr\xc3\xbc\xc3\x9f"}});
-  EXPECT_EQ(login_name(certificate.get(), {}), "CN=gr\xc3\xbc\xc3\x9f");
-  EXPECT_EQ(login_name(certificate.get(), {.from = From::common_name}), "gr\xc3\xbc\xc3\x9f");
+TEST(CertificateLogin, DistinguishedNamesAreRabbitMqs) {
+  const auto certificate = make_certificate({{"C", "DE"},
+                                             {"street", "Hauptstr. 1"},
+                                             {"O", " a+b, \"c\" "},
+                                             {"CN", "gr\xc3\xbc\xc3\x9f~"},
+                                             {"emailAddress", "a@b.example"},
+                                             {"GN", "#1"},
+                                             {"businessCategory", "x;y"}});
+  EXPECT_EQ(login_name(certificate.get(), {}),
+            "2.5.4.15=x\\;y,GIVENNAME=\\#1,EMAILADDRESS=a@b.example,"
+            "CN=gr\\C3\\BC\\C3\\9F\\7E,O=\\ a\\+b\\, \\\"c\\\"\\ ,"
+            "STREET=Hauptstr. 1,C=DE");
+  EXPECT_EQ(login_name(certificate.get(), {.from = From::common_name}), "gr\xc3\xbc\xc3\x9f~");
+}
+
+TEST(CertificateLogin, PartsOfOneSetStandTogether) {
+  const auto certificate = make_certificate({{"O", "client"}, {"CN", "a"}});
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "UID", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>("7"), -1, -1, -1);
+  EXPECT_EQ(login_name(certificate.get(), {}), "CN=a+UID=7,O=client");
 }
 
 TEST(CertificateLogin, SeveralCommonNamesAreJoined) {
