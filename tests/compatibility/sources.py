@@ -87,7 +87,9 @@ def source_of_debian_package(name, version, digest, suffix="gz"):
     def download(folder):
         listing = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
         mirrors = subprocess.run(listing, stdout=subprocess.PIPE, text=True, check=True).stdout
-        mirror = next(each for each in mirrors.split() if each.rstrip("/").endswith("/debian"))
+        mirror = next((each for each in mirrors.split() if each.rstrip("/").endswith("/debian")), "")
+        if not mirror:
+            raise OSError("this machine does not install from a mirror of Debian")
         area = name[:4] if name.startswith("lib") else name[0]
         archive = f"{name}_{version}.orig.tar.{suffix}"
         address = f"{mirror}pool/main/{area}/{name}/{archive}"

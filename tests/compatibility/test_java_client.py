@@ -71,12 +71,14 @@ def test_its_functional_tests(broker, test_directory, judge):
     }
     command = ["mvn", "--batch-mode", "--quiet", *(f"-D{k}={v}" for k, v in properties.items())]
     with control(broker) as control_environment:
-        run(
+        log = test_directory / "maven.log"
+        maven = run(
             [*command, "test"],
-            test_directory / "maven.log",
+            log,
             1700,
             cwd=test_directory,
             env={**os.environ, **environment, **control_environment},
         )
+    assert maven.returncode == 0, log.read_text()[-4000:]
     outcomes = read_junit(f"amqp-client {VERSION}", reports.glob("*.xml"), EXCEPTIONS)
-    judge(outcomes, at_least=450)
+    judge(outcomes, at_least=460)
