@@ -149,6 +149,7 @@ TEST_F(DelayQueueTest, LapsAreReleasedTogetherByTime) {
   publish("d", 400);
   publish("b", 200);
   std::vector<Priority> laps;
+  laps.reserve(host_.rows.size());
   for (const PendingRow& row : host_.rows) {
     laps.push_back(row.place.priority);
   }
