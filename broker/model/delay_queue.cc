@@ -172,8 +172,7 @@ void DelayQueue::count_waiting() {
 }
 
 void DelayQueue::progress_changed(bool urgent) {
-  const bool is_known = is_durable() ? is_progress_dirty() : !is_marked_paging();
-  if (urgent || !is_known) {
+  if (urgent || !is_change_known()) {
     host_.progress_changed(*this, urgent);
   }
 }
@@ -206,11 +205,7 @@ void DelayQueue::rows_read(Priority priority, std::uint64_t generation, std::vec
   }
   DelayedMessages* lap = find(priority);
   LEPUS_ASSERT(lap != nullptr, "laps stay");
-  const Position covered_below =
-      outcome.failed && !rows.empty() ? rows.back().position + 1 : outcome.covered_below;
-  if (outcome.failed && rows.empty()) {
-    lap->read_failed(generation);
-  } else if (!lap->rows_read(generation, std::move(rows), covered_below)) {
+  if (!take_rows(*lap, generation, std::move(rows), outcome)) {
     host_.read_fault(*this, "messages that should be stored are missing");
     progress_changed(true);
   }
@@ -257,14 +252,7 @@ bool DelayQueue::is_paged() const {
 }
 
 bool DelayQueue::note_transient_floors(storage::Batch& batch) {
-  bool has_moved = false;
-  for (const auto& lap : laps_) {
-    if (const auto floor = lap->take_moved_transient_floor()) {
-      batch.note_transient_floor(record().id, lap->priority(), *floor);
-      has_moved = true;
-    }
-  }
-  return has_moved;
+  return note_floors_of(laps_, batch);
 }
 
 void DelayQueue::restore(const storage::QueueProgress& progress, bool /*clean_stop*/) {

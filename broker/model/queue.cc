@@ -95,8 +95,7 @@ PublishAnswer Queue::publish(MessagePtr message, const PublisherRef& publisher) 
 }
 
 void Queue::progress_changed(bool urgent) {
-  const bool is_known = is_durable() ? is_progress_dirty() : !is_marked_paging();
-  if (urgent || !is_known) [[unlikely]] {
+  if (urgent || !is_change_known()) [[unlikely]] {
     host_.progress_changed(*this, urgent);
   }
 }
@@ -152,14 +151,7 @@ storage::QueueProgress Queue::make_progress() {
 }
 
 bool Queue::note_transient_floors(storage::Batch& batch) {
-  bool has_moved = false;
-  for (const auto& sub_queue : sub_queues_) {
-    if (const auto floor = sub_queue->take_moved_transient_floor()) {
-      batch.note_transient_floor(record().id, sub_queue->priority(), *floor);
-      has_moved = true;
-    }
-  }
-  return has_moved;
+  return note_floors_of(sub_queues_, batch);
 }
 
 bool Queue::is_paged() const {
@@ -229,11 +221,7 @@ void Queue::rows_read(Priority priority, std::uint64_t generation, std::vector<S
   }
   SubQueue* sub_queue = find_sub_queue(priority);
   LEPUS_ASSERT(sub_queue != nullptr, "sub-queues stay");
-  const Position covered_below =
-      outcome.failed && !rows.empty() ? rows.back().position + 1 : outcome.covered_below;
-  if (outcome.failed && rows.empty()) {
-    sub_queue->read_failed(generation);
-  } else if (!sub_queue->rows_read(generation, std::move(rows), covered_below)) {
+  if (!take_rows(*sub_queue, generation, std::move(rows), outcome)) {
     host_.read_fault(*this, "messages that should be stored are missing");
     progress_changed(true);
   }

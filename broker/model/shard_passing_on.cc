@@ -64,15 +64,6 @@ DelayQueue& ShardQueues::make_delay_queue(std::shared_ptr<QueueRecord> record) {
               .first->second;
 }
 
-DelayQueue* ShardQueues::find_delay_queue(QueueId id) {
-  if (const auto found = delay_queues_.find(id); found != delay_queues_.end()) {
-    return found->second->record().deleted ? nullptr : found->second.get();
-  }
-  auto record = environment_.topology->find_queue(id);
-  const bool is_there = record != nullptr && record->delays && !record->deleted;
-  return is_there ? &make_delay_queue(std::move(record)) : nullptr;
-}
-
 /// An exchange may go with its last binding or its vhost, on any shard; what it had delayed is
 /// looked for here.
 void ShardQueues::drop_delay_queues() {

@@ -68,7 +68,7 @@ Queue* ShardQueues::find(const std::shared_ptr<QueueRecord>& record) {
   if (auto found = queues_.find(record->id); found != queues_.end()) [[likely]] {
     return found->second.get();
   }
-  return record->deleted || record->delays ? nullptr : &make(record);
+  return record->deleted ? nullptr : &make(record);
 }
 
 StoredQueue* ShardQueues::find_made(QueueId id) {
@@ -84,13 +84,17 @@ std::optional<PublishAnswer> ShardQueues::publish(QueueId id, MessagePtr message
   if (const auto found = queues_.find(id); found != queues_.end()) [[likely]] {
     return found->second->publish(std::move(message), publisher);
   }
-  if (DelayQueue* queue = find_delay_queue(id)) {
-    return queue->publish(std::move(message), publisher);
+  if (const auto found = delay_queues_.find(id); found != delay_queues_.end()) {
+    return found->second->record().deleted
+               ? std::nullopt
+               : std::optional{found->second->publish(std::move(message), publisher)};
   }
-  if (Queue* queue = find(id)) {
-    return queue->publish(std::move(message), publisher);
+  auto record = environment_.topology->find_queue(id);
+  if (record == nullptr || record->deleted) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  return record->delays ? make_delay_queue(std::move(record)).publish(std::move(message), publisher)
+                        : make(std::move(record)).publish(std::move(message), publisher);
 }
 
 TopologyTicket ShardQueues::remove(const QueueRecord& record) {

@@ -147,7 +147,6 @@ class ShardQueues final : public QueueHost {
 
   Queue& make(std::shared_ptr<QueueRecord> record);
   DelayQueue& make_delay_queue(std::shared_ptr<QueueRecord> record);
-  DelayQueue* find_delay_queue(QueueId id);
   /// A queue of this shard that has been made, of either kind.
   StoredQueue* find_made(QueueId id);
   void drop_delay_queues();

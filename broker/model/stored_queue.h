@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "broker/model/ids.h"
@@ -99,9 +100,39 @@ class StoredQueue {
 
   void note_pending_row() { ++pending_rows_; }
 
-  [[nodiscard]] bool is_progress_dirty() const { return progress_is_dirty_; }
+  /// The batches write the queue's record, or the floors of its transient rows, in any case.
+  [[nodiscard]] bool is_change_known() const {
+    return is_durable() ? progress_is_dirty_ : !is_marked_paging_;
+  }
 
-  [[nodiscard]] bool is_marked_paging() const { return is_marked_paging_; }
+  /// Hands what was read to the part that has asked for it.
+  /// @param part  with rows_read() and read_failed()
+  /// @return false: messages that should have been there were not
+  template <typename Part>
+  static bool take_rows(Part& part, std::uint64_t generation, std::vector<StoredRow> rows,
+                        const storage::ReadOutcome& outcome) {
+    if (outcome.failed && rows.empty()) {
+      part.read_failed(generation);
+      return true;
+    }
+    const Position covered_below =
+        outcome.failed ? rows.back().position + 1 : outcome.covered_below;
+    return part.rows_read(generation, std::move(rows), covered_below);
+  }
+
+  /// See note_transient_floors().
+  /// @param parts  with priority() and take_moved_transient_floor(), behind pointers
+  template <typename Parts>
+  bool note_floors_of(const Parts& parts, storage::Batch& batch) {
+    bool has_moved = false;
+    for (const auto& part : parts) {
+      if (const auto floor = part->take_moved_transient_floor()) {
+        batch.note_transient_floor(record().id, part->priority(), *floor);
+        has_moved = true;
+      }
+    }
+    return has_moved;
+  }
 
   void note_timer(std::int64_t at_ms) { timer_at_ms_ = at_ms; }
 

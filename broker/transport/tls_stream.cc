@@ -27,24 +27,16 @@ std::string reason() {
   return text == nullptr ? "unknown reason" : text;
 }
 
-/// What `print` writes into a BIO.
-template <typename Print>
-std::string printed(Print print) {
+std::string validity_text(const X509* certificate) {
   BIO* memory = BIO_new(BIO_s_mem());
-  print(memory);
+  ASN1_TIME_print_ex(memory, X509_get0_notBefore(certificate), ASN1_DTFLGS_ISO8601);
+  BIO_puts(memory, " - ");
+  ASN1_TIME_print_ex(memory, X509_get0_notAfter(certificate), ASN1_DTFLGS_ISO8601);
   char* text = nullptr;
   const long bytes = BIO_get_mem_data(memory, &text);
   std::string result(text, static_cast<std::size_t>(bytes));
   BIO_free(memory);
   return result;
-}
-
-std::string validity_text(const X509* certificate) {
-  return printed([&](BIO* out) {
-    ASN1_TIME_print_ex(out, X509_get0_notBefore(certificate), ASN1_DTFLGS_ISO8601);
-    BIO_puts(out, " - ");
-    ASN1_TIME_print_ex(out, X509_get0_notAfter(certificate), ASN1_DTFLGS_ISO8601);
-  });
 }
 
 int give_password(char* buffer, int size, int /*for_writing*/, void* password) {
