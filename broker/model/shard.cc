@@ -335,6 +335,10 @@ void Shard::tick() {
   queues_->tick();
 }
 
+std::int64_t Shard::next_timer_ms() const {
+  return queues_->next_timer_ms();
+}
+
 bool Shard::has_pending_work() const {
   return queues_->has_pending_work();
 }

@@ -91,7 +91,10 @@ class Shard {
   // ---- from other shards, the store and the clock
   void receive(Operation&& operation);
   void topology_committed(TopologyTicket up_to, storage::Outcome outcome);
+  /// Does what is due by the clock. Call it by next_timer_ms(), and now and then for what may wait.
   void tick();
+  /// When a queue's timer is due (steady), INT64_MAX if there is none.
+  [[nodiscard]] std::int64_t next_timer_ms() const;
   [[nodiscard]] bool has_pending_work() const;
   void end_turn();
   /// Seals what still waits, however young, unless a commit is under way: then after it.

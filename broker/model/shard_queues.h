@@ -79,6 +79,12 @@ class ShardQueues final : public QueueHost {
   /// queue further up the stack is in the middle of something.
   void run_deferred();
   void tick();
+
+  /// When the first timer is due (steady), INT64_MAX if there is none.
+  [[nodiscard]] std::int64_t next_timer_ms() const {
+    return timers_.empty() ? INT64_MAX : timers_.begin()->first;
+  }
+
   void seal_if_due();
   /// Lets go of deleted queues that no batch names any more.
   void drop_ended();

@@ -1,5 +1,6 @@
 #include "broker/transport/shard_thread.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -60,7 +61,7 @@ ShardThread::~ShardThread() {
 
 void ShardThread::start() {
   LEPUS_ASSERT(!thread_.joinable(), "a shard starts once");
-  wait_for_tick();
+  wait_for_tick(clock_.steady_ms() + tick_interval_ms);
   thread_ = std::thread([this] {
     const std::string name = "shard-" + std::to_string(index());
     pthread_setname_np(pthread_self(), name.c_str());
@@ -120,6 +121,7 @@ void ShardThread::end_turn() {
   // Room in outputs and what closed connections gave back.
   mailboxes_.carry();
   tell_if_all_gone();
+  bring_tick_forward();
   // What a shard still has to commit needs no turn: the store's answer, or a tick, makes one.
   if (connections_.has_pending_work()) {
     begin_turn();
@@ -132,12 +134,20 @@ void ShardThread::receive_mail() {
       index(), [this](model::Operation&& operation) { shard_->receive(std::move(operation)); });
 }
 
-void ShardThread::wait_for_tick() {
-  tick_timer_.expires_after(std::chrono::milliseconds(tick_interval_ms));
+void ShardThread::bring_tick_forward() {
+  const std::int64_t due_ms = std::min(shard_->next_timer_ms(), connections_.next_tick_ms());
+  if (due_ms < tick_at_ms_) [[unlikely]] {
+    wait_for_tick(due_ms);
+  }
+}
+
+void ShardThread::wait_for_tick(std::int64_t at_ms) {
+  tick_at_ms_ = at_ms;
+  tick_timer_.expires_at(std::chrono::steady_clock::time_point(std::chrono::milliseconds(at_ms)));
   tick_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) {
       tick();
-      wait_for_tick();
+      wait_for_tick(clock_.steady_ms() + tick_interval_ms);
     }
   });
 }

@@ -61,6 +61,8 @@ struct AcceptedSocket {
 /// Methods run on the shard's thread unless they say otherwise.
 class ShardThread {
  public:
+  /// What has no timer of its own (commits that may wait, the wall clock) is looked at so often;
+  /// timers that are due earlier bring the tick forward.
   static constexpr std::int64_t tick_interval_ms = 50;
   static constexpr std::int64_t look_interval_ms = 500;
 
@@ -131,7 +133,8 @@ class ShardThread {
 
   void end_turn();
   void receive_mail();
-  void wait_for_tick();
+  void bring_tick_forward();
+  void wait_for_tick(std::int64_t at_ms);
   void tick();
   void add_session(AcceptedSocket accepted);
   void finish_sessions();
@@ -149,6 +152,7 @@ class ShardThread {
   std::unique_ptr<ReadBuffer> read_buffer_;
 
   bool in_turn_ = false;
+  std::int64_t tick_at_ms_ = 0;
   std::int64_t next_look_ms_ = 0;
   boost::unordered_flat_set<SessionPtr> sessions_;
   std::vector<SessionPtr> finishing_;
