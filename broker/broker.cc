@@ -49,6 +49,7 @@ connection::ConnectionSettings connection_settings(const Configuration& configur
   settings.mechanisms = configuration.auth_mechanisms;
   settings.loopback_users = {configuration.loopback_users.begin(),
                              configuration.loopback_users.end()};
+  settings.node_name = configuration.node_name;
   settings.cluster_name =
       configuration.cluster_name.empty() ? configuration.node_name : configuration.cluster_name;
   settings.lepus_version = LEPUS_VERSION;

@@ -309,6 +309,9 @@ bool Channel::deliver(model::Deliver& delivery) {
   counters_.redeliver += delivery.redelivered ? 1 : 0;
   connection_.note_delivery(consumer->source->queue->owner,
                             model::delivery_cost_bytes(*delivery.message));
+  if (connection_.is_traced()) [[unlikely]] {
+    trace_delivery(*delivery.message, *consumer->source->queue, delivery.redelivered);
+  }
   return true;
 }
 
@@ -407,6 +410,9 @@ void Channel::got(PendingMethod& pending, model::Got&& answer) {
       changed.empty() ? message->properties() : std::string_view{changed}, message,
       connection_.frame_max_bytes());
   connection_.mark_dirty();
+  if (connection_.is_traced()) [[unlikely]] {
+    trace_delivery(*message, *get.queue, answer.redelivered);
+  }
 }
 
 DeliverySource& Channel::get_source(const std::shared_ptr<model::QueueRecord>& queue) {

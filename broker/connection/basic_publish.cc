@@ -153,6 +153,9 @@ void Channel::finish_message() {
   ++counters_.publish;
   last_used_ms_ = host().wall_ms();
   const model::Route& found = route(*message);
+  if (connection_.is_traced()) [[unlikely]] {
+    trace_publish(*message, found);
+  }
   model::MessagePtr delayed = publish_by_headers_ ? delayed_copy(found, *message) : nullptr;
   if (mode_ == Mode::transaction) [[unlikely]] {
     hold_publish(found, std::move(message), std::move(delayed));

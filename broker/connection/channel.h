@@ -50,7 +50,7 @@ struct ReplyConsumer {
 
 /// One AMQP channel: the checks and answers of its methods. The methods are in exchange_methods.cc,
 /// queue_methods.cc, basic_publish.cc, basic_consume.cc, basic_settle.cc, delivery_timeouts.cc,
-/// confirm_methods.cc and tx_methods.cc. Belongs to its connection's thread.
+/// confirm_methods.cc, tx_methods.cc and tracing.cc. Belongs to its connection's thread.
 ///
 /// An error closes the channel (or the connection) at once: consumers are cancelled, unacked
 /// messages go back, and everything that comes before channel.close-ok is ignored.
@@ -192,6 +192,13 @@ class Channel {
   [[nodiscard]] model::MessagePtr delayed_copy(const model::Route& route,
                                                const model::Message& message) const;
   void return_message(const model::MessagePtr& message);
+
+  // ---- tracing.cc
+  void trace_publish(const model::Message& message, const model::Route& route);
+  void trace_delivery(const model::Message& message, const model::QueueRecord& queue,
+                      bool redelivered);
+  void trace(const model::Message& message, std::string_view event, std::string_view subject,
+             amqp::FieldTable headers);
 
   // ---- basic_consume.cc
   void handle_qos(const amqp::BasicQos& method);

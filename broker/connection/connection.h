@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -124,7 +125,7 @@ class Connection {
   void alarm_changed();
   [[nodiscard]] Channel* find_channel(std::uint16_t number);
   /// Skips the handshake: for the in-process client.
-  void open_directly(std::string user, std::unique_ptr<model::Access> access);
+  void open_directly(std::string user, std::string_view vhost);
 
   [[nodiscard]] bool is_direct() const { return is_direct_; }
 
@@ -157,6 +158,9 @@ class Connection {
   [[nodiscard]] ShardConnections& host() { return host_; }
 
   [[nodiscard]] const model::Access& access() const { return *access_; }
+
+  /// What is published and delivered is copied to the vhost's trace exchange.
+  [[nodiscard]] bool is_traced() const { return tracing_->load(std::memory_order_relaxed); }
 
   [[nodiscard]] std::uint32_t frame_max_bytes() const { return frame_max_bytes_; }
 
@@ -272,6 +276,8 @@ class Connection {
   /// No frame; the socket is closed in a while (failed logins).
   void refuse_silently();
   void send_close(const amqp::ProtocolError& error);
+  /// Its permissions and its tracing, from connection.open on.
+  void enter_vhost(std::string_view vhost);
   void close_channels();
   void depart(Departure& departure);
   /// @return what a queue's owner is to answer.
@@ -314,6 +320,7 @@ class Connection {
   std::string mechanism_;
   std::string client_properties_;  ///< an encoded table
   std::unique_ptr<model::Access> access_;
+  std::shared_ptr<const std::atomic<bool>> tracing_;
 
   std::size_t departures_expected_ = 0;
   std::string held_close_;  ///< the frame of connection.close

@@ -304,9 +304,14 @@ void Connection::start_handshake_timeout() {
   schedule_deadline(host_.settings().handshake_timeout_ms);
 }
 
-void Connection::open_directly(std::string user, std::unique_ptr<model::Access> access) {
+void Connection::enter_vhost(std::string_view vhost) {
+  access_ = host_.topology().make_access(user_, vhost);
+  tracing_ = host_.topology().tracing_of(vhost);
+}
+
+void Connection::open_directly(std::string user, std::string_view vhost) {
   user_ = std::move(user);
-  access_ = std::move(access);
+  enter_vhost(vhost);
   is_direct_ = true;
   frame_max_bytes_ = direct_frame_max_bytes;
   parser_.set_frame_max_bytes(frame_max_bytes_);

@@ -27,6 +27,7 @@ struct ConnectionSettings {
   /// Users that may come from the own machine only.
   std::vector<std::string> loopback_users = {"guest"};
   std::string cluster_name = "rabbit@localhost";
+  std::string node_name = "rabbit@localhost";
   std::string lepus_version = "0.1.0";
   /// Writes a warning to the log; any thread. Empty: nobody reads it.
   std::function<void(const std::string&)> warn;

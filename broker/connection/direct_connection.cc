@@ -31,7 +31,7 @@ model::Checked<std::unique_ptr<DirectConnection>> DirectConnection::open(ShardCo
     return *std::move(error);
   }
   Connection& connection = host.accept({.peer_host = "management"}, nullptr);
-  connection.open_directly(user, host.topology().make_access(user, vhost));
+  connection.open_directly(user, vhost);
   std::unique_ptr<DirectConnection> client{new DirectConnection(host, connection)};
   client->open_channel();
   return client;

@@ -231,7 +231,7 @@ void Handshake::handle_open(Connection& connection, const amqp::ConnectionOpen& 
     connection.fail({amqp::ReplyCode::not_allowed, *why, amqp::id_of_method<amqp::ConnectionOpen>});
     return;
   }
-  connection.access_ = host.topology().make_access(user, vhost);
+  connection.enter_vhost(vhost);
   host.counts().add_connection(vhost, user, 1);
   connection.counted_ = true;
   connection.state_ = Connection::State::running;

@@ -31,7 +31,7 @@ struct PolicyDescription {
   std::string name;
   std::string pattern;  ///< of names; empty: all
   PolicyTarget apply_to = PolicyTarget::all;
-  std::int64_t priority = 0;
+  double priority = 0;
   amqp::FieldTable definition;  ///< "max-length" and the like
 };
 

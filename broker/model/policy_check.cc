@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -109,6 +110,14 @@ bool is_mirroring(const amqp::FieldValue& value) {
 
 bool is_anything(const amqp::FieldValue& /*value*/) {
   return true;
+}
+
+std::optional<double> number_in(const amqp::FieldValue& value) {
+  if (const double* number = value.get_if<double>()) {
+    return *number;
+  }
+  const auto whole = value.as_integer();
+  return whole ? std::optional{static_cast<double>(*whole)} : std::nullopt;
 }
 
 /// A key of a definition.
@@ -224,9 +233,11 @@ std::string take_priority(const amqp::FieldValue* value, PolicyDescription& poli
   if (value == nullptr) {
     return {};
   }
-  const auto priority = value->as_integer();
-  policy.priority = priority.value_or(0);
-  return priority ? std::string{} : "priority should be a number, actually was " + term_of(*value);
+  if (const auto priority = number_in(*value)) {
+    policy.priority = *priority;
+    return {};
+  }
+  return "priority should be a number, actually was " + term_of(*value);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -69,6 +70,8 @@ struct VhostDescription {
   std::string default_queue_type;  ///< empty: classic
   std::optional<std::int64_t> max_connections;
   std::optional<std::int64_t> max_queues;
+  /// Copies of what is published and delivered go to amq.rabbitmq.trace. Off after a restart.
+  bool tracing = false;
 };
 
 /// A runtime parameter (cluster name, …): kept under its name, not looked into here.
@@ -207,6 +210,8 @@ class Topology {
 
   [[nodiscard]] std::vector<VhostDescription> list_vhosts() const;
   [[nodiscard]] std::optional<VhostDescription> find_vhost(std::string_view name) const;
+  /// Whether the vhost's messages are traced now; any thread, for as long as it is kept.
+  [[nodiscard]] std::shared_ptr<const std::atomic<bool>> tracing_of(std::string_view vhost) const;
   /// Makes the vhost with its predeclared exchanges, or changes what is described of it. Fails with
   /// the management API's text where there are enough of them.
   Result<TopologyTicket> put_vhost(VhostDescription vhost);

@@ -96,6 +96,16 @@ class FieldReader {
     return value == nullptr ? std::nullopt : value->as_integer();
   }
 
+  /// Whole or not.
+  [[nodiscard]] std::optional<double> real(std::string_view name) const {
+    const amqp::FieldValue* value = table_->find(name);
+    const double* real = value == nullptr ? nullptr : value->get_if<double>();
+    const auto whole = number(name);
+    return real != nullptr ? std::optional{*real}
+           : whole         ? std::optional{static_cast<double>(*whole)}
+                           : std::nullopt;
+  }
+
   /// Tables of clients are kept as their octets: within a table of ours they could be nested too
   /// deeply.
   [[nodiscard]] amqp::FieldTable table(std::string_view name) const {
@@ -387,7 +397,7 @@ std::shared_ptr<const Policy> decode_policy(const RecordKey& key, std::string_vi
        .name = key.names[1],
        .pattern = fields.text("pattern"),
        .apply_to = *target,
-       .priority = fields.number("priority").value_or(0),
+       .priority = fields.real("priority").value_or(0),
        .definition = fields.table("definition")});
   return policy ? *std::move(policy) : nullptr;
 }

@@ -1,3 +1,5 @@
+#include <atomic>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -55,6 +57,12 @@ std::optional<VhostDescription> Topology::find_vhost(std::string_view name) cons
   return vhost == nullptr ? std::nullopt : std::optional{vhost->description};
 }
 
+std::shared_ptr<const std::atomic<bool>> Topology::tracing_of(std::string_view vhost) const {
+  const std::shared_lock lock{state_->mutex};
+  const Vhost* found = state_->find_vhost(vhost);
+  return found == nullptr ? std::make_shared<std::atomic<bool>>(false) : found->tracing;
+}
+
 Result<TopologyTicket> Topology::put_vhost(VhostDescription vhost) {
   if (vhost.name.empty() || vhost.name.size() > name_max_bytes) {
     return fail("bad_request: names have 1 to 255 octets");
@@ -66,11 +74,14 @@ Result<TopologyTicket> Topology::put_vhost(VhostDescription vhost) {
                             *vhost_max));
   }
   const TopologyTicket ticket = state_->write_record(vhost_key(vhost.name), encode(vhost));
-  if (Vhost* existing = state_->find_vhost(vhost.name)) {
-    existing->description = std::move(vhost);
+  const bool tracing = vhost.tracing;
+  Vhost* put = state_->find_vhost(vhost.name);
+  if (put != nullptr) {
+    put->description = std::move(vhost);
   } else {
-    state_->add_vhost(std::move(vhost));
+    put = &state_->add_vhost(std::move(vhost));
   }
+  put->tracing->store(tracing, std::memory_order_relaxed);
   return ticket;
 }
 

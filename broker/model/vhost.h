@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -47,6 +48,8 @@ class Vhost {
   [[nodiscard]] const std::string& name() const { return description.name; }
 
   VhostDescription description;
+  /// The description's, for threads without the lock.
+  std::shared_ptr<std::atomic<bool>> tracing = std::make_shared<std::atomic<bool>>(false);
   /// Its record's batch; 0: nothing to wait for.
   storage::BatchNumber declared_in = 0;
 

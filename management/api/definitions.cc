@@ -81,28 +81,14 @@ void put_parameters(json& definitions, const model::Topology& topology,
                     const std::optional<std::string>& vhost) {
   json parameters = json::array();
   json policies = json::array();
-  for (const auto& parameter : topology.list_parameters("")) {
-    if (parameter.component.empty() || (vhost && parameter.vhost != *vhost)) {
-      continue;
+  for (const auto& parameter : list_vhost_parameters(topology)) {
+    if (!vhost || parameter.vhost == *vhost) {
+      parameters.push_back(parameter_json(parameter));
     }
-    parameters.push_back(parameter_json(parameter));
-  }
-  for (const auto& policy :
-       topology.list_policies(model::PolicyKind::by_operator, vhost.value_or(""))) {
-    parameters.push_back(operator_policy_parameter_json(policy));
   }
   for (const auto& policy :
        topology.list_policies(model::PolicyKind::ordinary, vhost.value_or(""))) {
     policies.push_back(policy_json(policy));
-  }
-  for (const auto& each : topology.list_vhosts()) {
-    json limits = vhost_limits_json(each);
-    if (!limits.empty() && (!vhost || each.name == *vhost)) {
-      parameters.push_back({{"component", "vhost-limits"},
-                            {"vhost", each.name},
-                            {"name", "limits"},
-                            {"value", std::move(limits)}});
-    }
   }
   definitions["parameters"] = std::move(parameters);
   definitions["policies"] = std::move(policies);

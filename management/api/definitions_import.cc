@@ -212,17 +212,23 @@ class Import {
     }
     const json& value = entry.object()["value"];
     const std::string component = entry.text("component");
-    if (component == "vhost-limits") {
-      auto description = topology_.find_vhost(vhost);
-      BodyReader limits{BodyReader::Parsed{value}};
-      description->max_connections = limits.integer("max-connections");
-      description->max_queues = limits.integer("max-queues");
-      took(topology_.put_vhost(*std::move(description)));
+    if (component == vhost_limits_component) {
+      put_vhost_limits(vhost, name_of(entry), value);
     } else if (component == policy_component || component == operator_policy_component) {
       put_policy_parameter(entry, component, vhost, value);
     } else {
       took(topology_.put_parameter({component, vhost, name_of(entry), to_text(value)}));
     }
+  }
+
+  void put_vhost_limits(const std::string& vhost, const std::string& name, const json& value) {
+    auto description = topology_.find_vhost(vhost);
+    if (const auto set = set_vhost_limits(value, *description); !set) {
+      error_ = bad_request(
+          fmt::format("{} ({}/{}/{})", set.error().text, vhost, vhost_limits_component, name));
+      return;
+    }
+    took(topology_.put_vhost(*std::move(description)));
   }
 
   /// Of the two kinds of policies the operator's are parameters here.

@@ -14,7 +14,6 @@ Task<Response> put_cluster_name(const Context& context);
 Response get_whoami(const Context& context);
 Response get_auth(const Context& context);
 Response get_extensions(const Context& context);
-Response get_feature_flags(const Context& context);
 
 // nodes.cc
 Task<Response> list_nodes(const Context& context);
@@ -124,9 +123,21 @@ Response get_operator_policy(const Context& context);
 Task<Response> put_operator_policy(const Context& context);
 Task<Response> delete_operator_policy(const Context& context);
 
-// parameters.cc: what is stored can be seen
+// feature_flags.cc
+Response list_feature_flags(const Context& context);
+Response enable_feature_flag(const Context& context);
+Response list_deprecated_features(const Context& context);
+Response list_used_deprecated_features(const Context& context);
+
+// parameters.cc
 Response list_parameters(const Context& context);
+Response get_parameter(const Context& context);
+Task<Response> put_parameter(const Context& context);
+Task<Response> delete_parameter(const Context& context);
 Response list_global_parameters(const Context& context);
+Response get_global_parameter(const Context& context);
+Task<Response> put_global_parameter(const Context& context);
+Task<Response> delete_global_parameter(const Context& context);
 
 // definitions.cc
 Response get_definitions(const Context& context);

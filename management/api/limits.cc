@@ -5,10 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "management/api/handlers.h"
 #include "management/api/rows.h"
+#include "management/api/stored_parameters.h"
 #include "management/authentication.h"
 #include "management/body.h"
 #include "management/listing.h"
@@ -38,9 +40,19 @@ std::string term_of(const json& value) {
   return value.is_string() ? "<<\"" + value.get<std::string>() + "\">>" : to_text(value);
 }
 
-Response unknown_limit(std::string_view name, const json& value) {
-  return bad_request("Validation failed\n\nUnrecognised terms [{<<\"" + std::string{name} +
-                     "\">>," + term_of(value) + "}] in limits\n");
+/// Puts the value into the limit of that name; null: there is none.
+Result<void> set_limit(Limit* limit, std::string_view name, const json& value) {
+  if (limit == nullptr) {
+    return fail(
+        fmt::format("Validation failed\n\nUnrecognised terms [{{<<\"{}\">>,{}}}] in limits\n", name,
+                    term_of(value)));
+  }
+  if (!value.is_number_integer()) {
+    return fail(fmt::format("Validation failed\n\n{} should be a number, actually was {}\n", name,
+                            term_of(value)));
+  }
+  *limit = value.get<std::int64_t>();
+  return {};
 }
 
 /// Reads {"value": integer} into the limit, or says what is wrong.
@@ -50,17 +62,8 @@ std::optional<Response> read_limit(const Context& context, Limit* limit) {
   if (body.error()) {
     return body.error();
   }
-  const std::string& name = context.path("limit");
-  const json& value = body.object()["value"];
-  if (limit == nullptr) {
-    return unknown_limit(name, value);
-  }
-  if (!value.is_number_integer()) {
-    return bad_request("Validation failed\n\n" + name + " should be a number, actually was " +
-                       term_of(value) + '\n');
-  }
-  *limit = value.get<std::int64_t>();
-  return std::nullopt;
+  const auto set = set_limit(limit, context.path("limit"), body.object()["value"]);
+  return set ? std::nullopt : std::optional{bad_request(set.error().text)};
 }
 
 Task<Response> when_committed(const Context& context, Result<model::TopologyTicket> ticket) {
@@ -83,6 +86,22 @@ Response list_limits(const Context& context,
 }
 
 }  // namespace
+
+Result<void> set_vhost_limits(const json& limits, model::VhostDescription& vhost) {
+  if (!limits.is_object()) {
+    return fail("Validation failed\n\nlimits should be an object\n");
+  }
+  model::VhostDescription changed = vhost;
+  changed.max_connections.reset();
+  changed.max_queues.reset();
+  for (const auto& [name, value] : limits.items()) {
+    if (auto set = set_limit(find_limit(changed, name), name, value); !set) {
+      return set.error();
+    }
+  }
+  vhost = std::move(changed);
+  return {};
+}
 
 Response list_vhost_limits(const Context& context) {
   std::vector<std::pair<std::string, json>> limits;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -180,32 +179,6 @@ Response get_auth(const Context& context) {
 Response get_extensions(const Context& context) {
   static_cast<void>(context);
   return json_response(json::array({json{{"javascript", "dispatcher.js"}}}));
-}
-
-Response get_feature_flags(const Context& context) {
-  constexpr std::array<std::string_view, 13> names{"classic_mirrored_queue_version",
-                                                   "classic_queue_type_delivery_support",
-                                                   "direct_exchange_routing_v2",
-                                                   "drop_unroutable_metric",
-                                                   "empty_basic_get_metric",
-                                                   "feature_flags_v2",
-                                                   "implicit_default_bindings",
-                                                   "listener_records_in_ets",
-                                                   "maintenance_mode_status",
-                                                   "message_containers",
-                                                   "stream_queue",
-                                                   "tracking_records_in_ets",
-                                                   "user_limits"};
-  return list_response(context, list_of(
-                                    names, [](std::string_view) { return std::string_view{}; },
-                                    [](std::string_view name) { return name; },
-                                    [](std::string_view name) {
-                                      return json{
-                                          {"name", name},          {"desc", ""},
-                                          {"doc_url", ""},         {"state", "enabled"},
-                                          {"stability", "stable"}, {"provided_by", "rabbit"}};
-                                    },
-                                    false));
 }
 
 }  // namespace lepus::management::api

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +24,13 @@ using nlohmann::json;
 namespace {
 
 using Rows = std::vector<model::PolicyDescription>;
+
+/// 3 rather than 3.0.
+json number_json(double number) {
+  const double limit = 1e15;
+  const bool is_whole = std::abs(number) < limit && number == std::trunc(number);
+  return is_whole ? json(static_cast<std::int64_t>(number)) : json(number);
+}
 
 /// An object as a table in which null stays null, so that it can be complained of by value.
 Result<amqp::FieldTable> to_table_with_nulls(const json& object) {
@@ -102,17 +111,14 @@ json policy_json(const model::PolicyDescription& policy) {
           {"pattern", policy.pattern},
           {"apply-to", model::name_of(policy.apply_to)},
           {"definition", to_json(policy.definition)},
-          {"priority", policy.priority}};
+          {"priority", number_json(policy.priority)}};
 }
 
-json operator_policy_parameter_json(const model::PolicyDescription& policy) {
+json operator_policy_value(const model::PolicyDescription& policy) {
   json value = policy_json(policy);
   value.erase("vhost");
   value.erase("name");
-  return {{"component", operator_policy_component},
-          {"vhost", policy.vhost},
-          {"name", policy.name},
-          {"value", std::move(value)}};
+  return value;
 }
 
 Result<model::PolicyDescription> read_policy(PolicyKind kind, const std::string& vhost,

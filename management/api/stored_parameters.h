@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -14,10 +15,19 @@ namespace lepus::management::api {
 
 inline constexpr std::string_view policy_component = "policy";
 inline constexpr std::string_view operator_policy_component = "operator_policy";
+inline constexpr std::string_view vhost_limits_component = "vhost-limits";
+
+/// All runtime parameters of vhosts: the stored ones, operator policies and limits of vhosts.
+[[nodiscard]] std::vector<model::RuntimeParameter> list_vhost_parameters(
+    const model::Topology& topology);
+/// The value of an operator policy as a parameter.
+[[nodiscard]] nlohmann::json operator_policy_value(const model::PolicyDescription& policy);
+/// Puts {"max-connections": 5} and the like in place of the vhost's limits. The error is
+/// RabbitMQ's, of several lines; nothing is changed then.
+[[nodiscard]] Result<void> set_vhost_limits(const nlohmann::json& limits,
+                                            model::VhostDescription& vhost);
 
 [[nodiscard]] nlohmann::json policy_json(const model::PolicyDescription& policy);
-/// An operator policy as the runtime parameter that it is in definitions.
-[[nodiscard]] nlohmann::json operator_policy_parameter_json(const model::PolicyDescription& policy);
 /// Checks an object with pattern, definition, and if wanted apply-to and priority; the error is
 /// RabbitMQ's, of several lines.
 [[nodiscard]] Result<model::PolicyDescription> read_policy(model::PolicyKind kind,

@@ -49,7 +49,7 @@ json vhost_json(const Context& context, const Row& vhost, const LengthsByVhost& 
               {"default_queue_type",
                vhost.default_queue_type.empty() ? "undefined" : vhost.default_queue_type},
               {"metadata", metadata},
-              {"tracing", false},
+              {"tracing", vhost.tracing},
               {"cluster_state", {{context.broker.node().name, "running"}}}};
   if (const auto found = lengths.find(vhost.name); found != lengths.end()) {
     put_lengths(object, found->second.ready, found->second.unacked, {});
@@ -107,18 +107,18 @@ Task<Response> put_vhost(const Context& context) {
   vhost.tags = body.words("tags");
   vhost.default_queue_type =
       body.text(body.has("default_queue_type") ? "default_queue_type" : "defaultqueuetype");
-  static_cast<void>(body.boolean("tracing", false));
   if (vhost.default_queue_type == "undefined") {
     vhost.default_queue_type.clear();
-  }
-  if (body.error()) {
-    co_return *body.error();
   }
   model::Topology& topology = context.broker.topology();
   const auto existing = topology.find_vhost(vhost.name);
   if (existing) {
     vhost.max_connections = existing->max_connections;
     vhost.max_queues = existing->max_queues;
+  }
+  vhost.tracing = body.boolean("tracing", existing && existing->tracing);
+  if (body.error()) {
+    co_return *body.error();
   }
   const std::string name = vhost.name;
   auto ticket = topology.put_vhost(std::move(vhost));

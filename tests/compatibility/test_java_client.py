@@ -36,7 +36,6 @@ EXCEPTIONS = {
     "SslContextFactoryTest.setSslContextFactory": NO_TLS,
     "SslContextFactoryTest.socketFactoryTakesPrecedenceOverSslContextFactoryWithBlockingIo": NO_TLS,
     "ConnectionRecovery.blockedListenerRecovery": ALARMS,
-    "Firehose.firehose": "traces, which Lepus does not do yet",
 }
 
 pytestmark = [

@@ -46,6 +46,16 @@ TEST_F(PoliciesApiTest, TheyArePutShownAndDeleted) {
   }
 }
 
+TEST_F(PoliciesApiTest, PrioritiesMayLieBetweenWholeNumbers) {
+  EXPECT_EQ(put("policies/%2F/p", R"({"pattern":"a","definition":{"expires":5},"priority":1.5})"),
+            201);
+  EXPECT_EQ(get("policies/%2F/p")["priority"], 1.5);
+  EXPECT_EQ(put("policies/%2F/q", R"({"pattern":"a","definition":{"expires":6},"priority":1})"),
+            201);
+  broker_.declare_queue("a");
+  EXPECT_EQ(get("queues/%2F/a")["policy"], "p");
+}
+
 TEST_F(PoliciesApiTest, MistakesAreToldInRabbitMqsWords) {
   EXPECT_EQ(reason("{}"), "[{key_missing,pattern},{key_missing,definition}]");
   EXPECT_EQ(reason("["), "not_json");

@@ -137,7 +137,8 @@ std::string vhost(model::Topology& topology, const Step& step) {
       .name = step.subject,
       .default_queue_type = text_of(arguments, "default-queue-type"),
       .max_connections = arguments.get<std::optional<std::int64_t>>("max-connections"),
-      .max_queues = arguments.get<std::optional<std::int64_t>>("max-queues")};
+      .max_queues = arguments.get<std::optional<std::int64_t>>("max-queues"),
+      .tracing = arguments.get<bool>("tracing")};
   std::string error = arguments.error(step);
   return error.empty() ? error_of(topology.put_vhost(vhost)) : error;
 }

@@ -169,7 +169,7 @@ TEST(Policy, IsNotForQueuesThatDoNotKnowAKeyOfIt) {
 
 TEST(PolicyList, TriesByPriorityAndThenByName) {
   PolicyList list;
-  const auto put = [&](const char* name, std::int64_t priority, const char* pattern) {
+  const auto put = [&](const char* name, double priority, const char* pattern) {
     list.put(*Policy::create({.name = name, .pattern = pattern, .priority = priority}));
   };
   put("b", 0, "q");

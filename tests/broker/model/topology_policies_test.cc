@@ -12,7 +12,7 @@ using ::testing::IsEmpty;
 
 class TopologyPolicies : public TopologyFixture {
  protected:
-  void put(std::string name, std::string pattern, FieldTable definition, std::int64_t priority = 0,
+  void put(std::string name, std::string pattern, FieldTable definition, double priority = 0,
            PolicyKind kind = PolicyKind::ordinary) {
     const auto ticket = topology_->put_policy({.kind = kind,
                                                .vhost = "/",
