@@ -20,6 +20,7 @@ namespace lepus::benchmarks {
 namespace {
 
 constexpr std::uint32_t wanted_frame_max_bytes = 131072;
+constexpr std::size_t read_bytes = 8192;
 
 Error system_error(std::string_view what) {
   return fail(fmt::format("{}: {}", what, std::strerror(errno)));
@@ -158,6 +159,15 @@ int Client::release() {
   return std::exchange(socket_, -1);
 }
 
+void Client::forget_input() {
+  std::string{}.swap(input_);
+  used_bytes_ = 0;
+}
+
+void Client::shut_down() {
+  shutdown(socket_, SHUT_RDWR);
+}
+
 Result<void> Client::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -191,8 +201,8 @@ Result<std::string_view> Client::wait_for_method(std::uint32_t method_key, std::
       case amqp::ParseStatus::need_more: {
         input_.erase(0, std::exchange(used_bytes_, 0));
         const std::size_t size_bytes = input_.size();
-        input_.resize(size_bytes + 65536);
-        const ssize_t count = recv(socket_, input_.data() + size_bytes, 65536, 0);
+        input_.resize(size_bytes + read_bytes);
+        const ssize_t count = recv(socket_, input_.data() + size_bytes, read_bytes, 0);
         input_.resize(size_bytes + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
         if (count <= 0) {
           return count == 0 ? fail(fmt::format("the broker hung up instead of {}", name))

@@ -30,8 +30,7 @@ class Client {
   /// Opens the channel of that number.
   [[nodiscard]] Result<void> open_channel(std::uint16_t channel);
 
-  /// Sends the method and waits for `Reply`, whose views hold until the next call. Everything else
-  /// that comes is dropped; a close by the broker is the error.
+  /// Sends the method and waits for `Reply` as wait_for() does.
   template <typename Reply, typename Method>
   [[nodiscard]] Result<Reply> call(std::uint16_t channel, const Method& method) {
     std::string frame;
@@ -48,18 +47,17 @@ class Client {
   /// Gives the socket away, in non-blocking mode. The client is then empty.
   [[nodiscard]] int release();
 
+  /// Frees what it keeps for reading, when nothing is expected.
+  void forget_input();
+
+  /// Ends both directions, so that whoever waits in another thread gets an error. Any thread.
+  void shut_down();
+
   /// Writes octets as they are.
   [[nodiscard]] Result<void> send(std::string_view bytes);
 
- private:
-  explicit Client(int socket) : socket_(socket) {}
-
-  [[nodiscard]] Result<void> log_in(const Target& target);
-
-  /// The payload of the next method frame of those ids; a view that holds until the next call.
-  [[nodiscard]] Result<std::string_view> wait_for_method(std::uint32_t method_key,
-                                                         std::string_view name);
-
+  /// The next method of that kind, whose views hold until the next call. Everything else that
+  /// comes is dropped; a close by the broker is the error.
   template <typename Reply>
   [[nodiscard]] Result<Reply> wait_for() {
     auto payload = wait_for_method(amqp::method_key<Reply>, Reply::name);
@@ -72,6 +70,15 @@ class Client {
     }
     return reply;
   }
+
+ private:
+  explicit Client(int socket) : socket_(socket) {}
+
+  [[nodiscard]] Result<void> log_in(const Target& target);
+
+  /// The payload of the next method frame of those ids; a view that holds until the next call.
+  [[nodiscard]] Result<std::string_view> wait_for_method(std::uint32_t method_key,
+                                                         std::string_view name);
 
   int socket_ = -1;
   std::uint32_t frame_max_bytes_ = amqp::frame_min_bytes;

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +34,34 @@ bool send_all(int socket, const char* data, std::size_t size_bytes) {
     size_bytes -= static_cast<std::size_t>(count);
   }
   return true;
+}
+
+/// Sends back what comes until the end of the stream.
+void bounce(int socket, std::size_t size_bytes) {
+  std::vector<char> message(size_bytes);
+  while (recv(socket, message.data(), message.size(), MSG_WAITALL) ==
+             static_cast<ssize_t>(message.size()) &&
+         send_all(socket, message.data(), message.size())) {
+  }
+}
+
+/// Until either stream ends.
+void relay_both_ways(int first, int second) {
+  const Descriptor poll{epoll_create1(EPOLL_CLOEXEC)};
+  for (const int socket : {first, second}) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = socket}};
+    epoll_ctl(poll.get(), EPOLL_CTL_ADD, socket, &event);
+  }
+  std::vector<char> buffer(chunk_bytes);
+  epoll_event event{};
+  while (epoll_wait(poll.get(), &event, 1, -1) == 1) {
+    const int from = event.data.fd;
+    const ssize_t count = recv(from, buffer.data(), buffer.size(), 0);
+    if (count <= 0 ||
+        !send_all(from == first ? second : first, buffer.data(), static_cast<std::size_t>(count))) {
+      return;
+    }
+  }
 }
 
 void write_until(int socket, std::int64_t end_ns) {
@@ -74,6 +103,32 @@ Result<RelayResult> measure_relay(std::size_t read_bytes, double duration_s) {
   shutdown(out->first.get(), SHUT_WR);
   writer.join();
   reader.join();
+  return result;
+}
+
+Result<PingPongResult> measure_ping_pong(std::size_t size_bytes, double duration_s) {
+  auto client = connect_loopback();
+  auto server = connect_loopback();
+  if (!client || !server) {
+    return client ? server.error() : client.error();
+  }
+  std::thread answering{[&] { bounce(server->first.get(), size_bytes); }};
+  std::thread relaying{[&] { relay_both_ways(client->second.get(), server->second.get()); }};
+  PingPongResult result;
+  std::vector<char> message(size_bytes, 'x');
+  const std::int64_t start_ns = now_ns();
+  const int socket = client->first.get();
+  while (now_ns() - start_ns < to_ns(duration_s) &&
+         send_all(socket, message.data(), message.size()) &&
+         recv(socket, message.data(), message.size(), MSG_WAITALL) ==
+             static_cast<ssize_t>(message.size())) {
+    ++result.round_trips;
+  }
+  result.seconds = to_s(now_ns() - start_ns);
+  shutdown(socket, SHUT_RDWR);
+  relaying.join();
+  shutdown(server->second.get(), SHUT_RDWR);
+  answering.join();
   return result;
 }
 

@@ -21,6 +21,15 @@ struct RelayResult {
 /// Relays for so long, with reads of so many octets.
 [[nodiscard]] Result<RelayResult> measure_relay(std::size_t read_bytes, double duration_s);
 
+/// Round trips of a few octets between two threads, by way of a relay that waits for both with
+/// epoll as a broker does: a broker's request and reply can't be quicker.
+struct PingPongResult {
+  std::uint64_t round_trips = 0;
+  double seconds = 0;
+};
+
+[[nodiscard]] Result<PingPongResult> measure_ping_pong(std::size_t size_bytes, double duration_s);
+
 /// What appending to a file and waiting for the disk costs: no confirm of a persistent message can
 /// come earlier.
 struct FsyncResult {

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/benchmarks/cycles.h"
+#include "tests/benchmarks/idle.h"
 #include "tests/benchmarks/limit.h"
 #include "tests/benchmarks/options.h"
 #include "tests/benchmarks/report.h"
@@ -83,6 +85,9 @@ void add_protocol_options(CLI::App& app, RunOptions& options) {
   app.add_option("--delay-min", options.delay_min_ms, "ms; see --delay-max");
   app.add_option("--delay-max", options.delay_max_ms,
                  "the exchange delays messages by up to so many ms; 0 is no delay");
+  app.add_option("--bindings", options.bindings,
+                 "of the first queue, to a direct or topic exchange");
+  app.add_option("--distinct-keys", options.distinct_keys, "to publish with; see --bindings");
   app.add_flag("--mandatory", options.mandatory);
 }
 
@@ -97,6 +102,35 @@ CLI::App& add_run(CLI::App& app, RunOptions& options) {
   run.add_option("--json", options.json_file, "write the result to this file as well");
   run.add_flag("--quiet", options.quiet, "no line per second");
   return run;
+}
+
+CLI::App& add_cycles(CLI::App& app, CycleOptions& options, std::string& json_file) {
+  CLI::App& cycles = *app.add_subcommand("cycles", "do one thing over and over, waiting each time");
+  std::string kinds = "of:";
+  for (const CycleKind& kind : cycle_kinds()) {
+    kinds += fmt::format("\n{} ({})", kind.name, kind.description);
+  }
+  cycles.add_option("kind", options.kind, kinds)->required();
+  add_target_options(cycles, options.target);
+  cycles.add_option("--clients", options.clients, "that do it side by side")->capture_default_str();
+  cycles.add_option("--duration", options.duration_s, "seconds")->capture_default_str();
+  cycles.add_option("--size", options.size_bytes, "octets of a request")->capture_default_str();
+  cycles.add_flag("--durable", options.durable, "queues");
+  cycles.add_option("--broker-pid", options.broker_pid, "to measure its CPU time");
+  cycles.add_option("--json", json_file, "write the result to this file as well");
+  return cycles;
+}
+
+CLI::App& add_idle(CLI::App& app, IdleOptions& options, bool& hold) {
+  CLI::App& idle = *app.add_subcommand("idle", "what connections and queues cost that do nothing");
+  add_target_options(idle, options.target);
+  idle.add_option("--connections", options.connections, "with a channel each");
+  idle.add_option("--queues", options.queues);
+  idle.add_option("--bindings", options.bindings, "of each queue");
+  idle.add_flag("--durable", options.durable, "queues");
+  idle.add_option("--broker-pid", options.broker_pid, "to measure its memory");
+  idle.add_flag("--hold", hold, "stay until the standard input ends");
+  return idle;
 }
 
 /// The scenario must be known before the other options are parsed, since these change it.
@@ -115,18 +149,24 @@ std::string find_scenario(int argc, char** argv) {
   return {};
 }
 
+/// Nothing for an empty name.
+int write_json(const std::string& name, const nlohmann::json& json) {
+  if (name.empty()) {
+    return 0;
+  }
+  std::ofstream file{name};
+  file << json.dump(2) << '\n';
+  return file.flush() ? 0 : complain(fmt::format("{} can't be written", name));
+}
+
 int execute_run(const RunOptions& options) {
   auto result = run(options);
   if (!result) {
     return complain(result.error().text);
   }
   fmt::print("{}", to_text(options, *result));
-  if (!options.json_file.empty()) {
-    std::ofstream file{options.json_file};
-    file << to_json(options, *result).dump(2) << '\n';
-    if (!file.flush()) {
-      return complain(fmt::format("{} can't be written", options.json_file));
-    }
+  if (const int status = write_json(options.json_file, to_json(options, *result)); status != 0) {
+    return status;
   }
   return result->missing() == 0 ? 0 : 3;
 }
@@ -182,6 +222,38 @@ int execute_fsync(const LimitOptions& options) {
   return 0;
 }
 
+int execute_ping_pong(const LimitOptions& options) {
+  auto result = measure_ping_pong(options.size_bytes, options.duration_s);
+  if (!result) {
+    return complain(result.error().text);
+  }
+  fmt::print("ping-pong of {} B through a relay: {:.0f}/s\n", options.size_bytes,
+             static_cast<double>(result->round_trips) / result->seconds);
+  return 0;
+}
+
+int execute_cycles(const CycleOptions& options, const std::string& json_file) {
+  auto phases = measure_cycles(options);
+  if (!phases) {
+    return complain(phases.error().text);
+  }
+  fmt::print("{}", to_text(*phases));
+  return write_json(json_file, to_json(*phases));
+}
+
+int execute_idle(const IdleOptions& options, bool hold) {
+  auto crowd = IdleCrowd::gather(options);
+  if (!crowd) {
+    return complain(crowd.error().text);
+  }
+  fmt::print("ready: {:.0f} B per connection, {:.0f} B per queue\n", crowd->bytes_per_connection(),
+             crowd->bytes_per_queue());
+  std::fflush(stdout);
+  while (hold && std::getchar() != EOF) {
+  }
+  return 0;
+}
+
 int execute_scenarios() {
   for (const Scenario& scenario : scenarios()) {
     fmt::print("{:<22} {}\n", scenario.name, scenario.description);
@@ -200,6 +272,10 @@ int execute_table(const std::vector<std::string>& files) {
 
 int execute(int argc, char** argv) {
   RunOptions run_options;
+  CycleOptions cycle_options;
+  std::string cycle_json;
+  IdleOptions idle_options;
+  bool hold = false;
   LimitOptions limit_options;
   std::vector<std::string> files;
   if (const std::string name = find_scenario(argc, argv); !name.empty()) {
@@ -212,6 +288,8 @@ int execute(int argc, char** argv) {
       "Exit status: 0 all arrived, 3 messages are missing, else an error."};
   app.require_subcommand(1);
   CLI::App& run = add_run(app, run_options);
+  const CLI::App& cycles = add_cycles(app, cycle_options, cycle_json);
+  const CLI::App& idle = add_idle(app, idle_options, hold);
   const CLI::App& list = *app.add_subcommand("scenarios", "list the presets of run");
   CLI::App& table = *app.add_subcommand("table", "a Markdown table from results in JSON");
   table.add_option("files", files, "files that run --json wrote")->required();
@@ -222,6 +300,9 @@ int execute(int argc, char** argv) {
   relay.add_option("--duration", limit_options.duration_s)->capture_default_str();
   CLI::App& generator = *limit.add_subcommand("generator", "the cost of this program itself");
   generator.add_option("--duration", limit_options.duration_s)->capture_default_str();
+  CLI::App& ping_pong = *limit.add_subcommand("ping-pong", "round trips by way of a relay");
+  ping_pong.add_option("--size", limit_options.size_bytes)->capture_default_str();
+  ping_pong.add_option("--duration", limit_options.duration_s)->capture_default_str();
   CLI::App& fsync = *limit.add_subcommand("fsync", "append to a file and wait for the disk");
   fsync.add_option("--directory", limit_options.folder)->capture_default_str();
   fsync.add_option("--size", limit_options.size_bytes)->capture_default_str();
@@ -233,6 +314,15 @@ int execute(int argc, char** argv) {
       run_options.duration_s = 0;
     }
     return execute_run(run_options);
+  }
+  if (cycles.parsed()) {
+    return execute_cycles(cycle_options, cycle_json);
+  }
+  if (idle.parsed()) {
+    return execute_idle(idle_options, hold);
+  }
+  if (ping_pong.parsed()) {
+    return execute_ping_pong(limit_options);
   }
   if (relay.parsed()) {
     return execute_relay(limit_options);

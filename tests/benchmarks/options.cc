@@ -118,6 +118,15 @@ Result<void> check(const RunOptions& options) {
       (options.exchange_kind == "default" || options.delay_min_ms > options.delay_max_ms)) {
     return fail("--delay-max needs an --exchange, and is not below --delay-min");
   }
+  if (options.bindings != 0 && options.exchange_kind != "direct" &&
+      options.exchange_kind != "topic") {
+    return fail("--bindings needs --exchange direct or topic");
+  }
+  if (options.distinct_keys == 0 ||
+      (options.exchange_kind == "direct" && options.distinct_keys > 1 &&
+       options.distinct_keys > options.bindings)) {
+    return fail("--distinct-keys is at least 1, and for a direct exchange at most --bindings");
+  }
   if (options.ack_every == 0) {
     return fail("--ack-every is at least 1");
   }

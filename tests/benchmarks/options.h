@@ -75,6 +75,10 @@ struct RunOptions {
   std::vector<std::string> routing_keys;
   /// Keys that every queue is bound with; none: the name of the queue.
   std::vector<std::string> binding_keys;
+  /// If not 0: so many bindings of the first queue, with keys (or patterns) of a word of their own,
+  /// and publishes with so many different keys, each of which fits one of them.
+  std::size_t bindings = 0;
+  std::size_t distinct_keys = 1;
   /// Set on every publish.
   bool mandatory = false;
 

@@ -1,11 +1,13 @@
 #include "tests/benchmarks/topology.h"
 
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "amqp/field_table.h"
+#include "amqp/frame_writer.h"
 #include "amqp/methods/exchange.h"
 #include "amqp/methods/queue.h"
 
@@ -14,6 +16,7 @@ namespace lepus::benchmarks {
 namespace {
 
 constexpr std::uint16_t channel = 1;
+constexpr std::size_t bind_batch_bytes = 65536;
 
 amqp::FieldValue parse_value(std::string_view text) {
   if (text == "true" || text == "false") {
@@ -41,6 +44,22 @@ Result<std::string> encode_queue_arguments(const RunOptions& options) {
               parse_value(std::string_view{argument}.substr(equals + 1)));
   }
   return {boost::system::in_place_value, table.encode()};
+}
+
+/// The first word of the binding's keys.
+std::string key_word(std::size_t binding) {
+  return fmt::format("word-{}", binding);
+}
+
+/// Spread over all bindings, so that no two that follow each other are alike.
+std::vector<std::string> distinct_keys(const RunOptions& options) {
+  std::vector<std::string> keys;
+  keys.reserve(options.distinct_keys);
+  for (std::size_t index = 0; index < options.distinct_keys; ++index) {
+    keys.push_back(
+        fmt::format("{}.{}", key_word(index % options.bindings), index / options.bindings));
+  }
+  return keys;
 }
 
 }  // namespace
@@ -113,6 +132,28 @@ Result<void> Topology::declare_queues(const RunOptions& options) {
       }
     }
   }
+  return bind_many(options);
+}
+
+Result<void> Topology::bind_many(const RunOptions& options) {
+  const std::string_view rest = options.exchange_kind == "topic" ? ".*" : ".0";
+  std::string frames;
+  for (std::size_t index = 0; index < options.bindings; ++index) {
+    const std::string key = key_word(index).append(rest);
+    const bool waits = index + 1 == options.bindings || frames.size() > bind_batch_bytes;
+    const amqp::QueueBind bind{
+        .queue = queues_.front(), .exchange = exchange_, .routing_key = key, .no_wait = !waits};
+    if (!waits) {
+      amqp::append_method_frame(frames, amqp::ChannelNumber{channel}, bind);
+      continue;
+    }
+    if (auto sent = client_.send(std::exchange(frames, {})); !sent) {
+      return sent;
+    }
+    if (auto bound = client_.call<amqp::QueueBindOk>(channel, bind); !bound) {
+      return bound.error();
+    }
+  }
   return {};
 }
 
@@ -152,6 +193,9 @@ std::vector<std::string> Topology::routing_keys_of(std::size_t publisher,
   }
   if (options.exchange_kind == "fanout") {
     return {""};
+  }
+  if (options.bindings != 0) {
+    return distinct_keys(options);
   }
   return share(publisher, options.publishers);
 }

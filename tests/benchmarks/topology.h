@@ -44,6 +44,7 @@ class Topology {
 
   [[nodiscard]] Result<void> declare_exchange(const RunOptions& options);
   [[nodiscard]] Result<void> declare_queues(const RunOptions& options);
+  [[nodiscard]] Result<void> bind_many(const RunOptions& options);
 
   Client client_;
   std::string exchange_;
