@@ -2,8 +2,10 @@
 expect it."""
 
 import shutil
+import socket
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,6 +44,44 @@ def control(broker):
         server.shutdown()
         if not broker.running:
             broker.start()
+
+
+@contextmanager
+def answering_later(host, port, delay_s):
+    """Yields another port of a broker at which its answers come so much later. Some tests of clients are
+    races that only a broker slower than ours lets them win."""
+
+    def relay(source, target, delay_s):
+        with source:
+            while octets := source.recv(65536):
+                time.sleep(delay_s)
+                target.sendall(octets)
+            target.shutdown(socket.SHUT_WR)
+
+    def start(*arguments):
+        def relay_until_the_end():
+            try:
+                relay(*arguments)
+            except OSError:
+                pass  # One side has closed the socket.
+
+        threading.Thread(target=relay_until_the_end, daemon=True).start()
+
+    def accept():
+        while True:
+            try:
+                client = listener.accept()[0]
+            except OSError:
+                return
+            server = socket.create_connection((host, int(port)))
+            for each in (client, server):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            start(client, server.dup(), 0)
+            start(server, client.dup(), delay_s)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1]
 
 
 def on_default_port(broker, directory):

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass
@@ -18,6 +20,12 @@ class Outcomes:
     passed: set[str] = field(default_factory=set)
     skipped: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, other):
+        """What became of other tests of the same suite."""
+        self.passed |= other.passed
+        self.skipped |= other.skipped
+        self.failed.update(other.failed)
 
     def except_failed(self, reasons, at_most):
         """For tests that are many: `reasons` is by a part of their names. More than so many are not
@@ -85,13 +93,13 @@ def run_pytest(suite, source, tests, environment, directory, exceptions, timeout
     return read_junit(suite, [report], exceptions)
 
 
-def run_mocha(suite, source, environment, directory, exceptions, timeout=300):
-    """A client's tests that mocha runs, written in its TDD style."""
+def run_mocha(suite, source, environment, directory, exceptions, style="bdd", timeout=300):
+    """A client's tests that mocha runs, written in one of its styles."""
     report = directory / "report.json"
     log = directory / "mocha.log"
     run(
-        ["npx", "mocha", "--exit", "-u", "tdd", "--reporter=json", f"--reporter-option=output={report}"]
-        + sorted(str(path.relative_to(source)) for path in (source / "test").glob("*.js")),
+        ["npx", "mocha", "--exit", "-u", style, "--reporter=json", f"--reporter-option=output={report}"]
+        + sorted(str(path.relative_to(source)) for path in (source / "test").rglob("[!.]*.js")),
         log,
         timeout,
         cwd=source,
@@ -143,4 +151,56 @@ def run_go_tests(suite, source, environment, directory, exceptions, timeout=400,
     # A crash of the test binary leaves tests that began and did not end.
     for test in set(output) - {None} - outcomes.passed - outcomes.skipped - set(outcomes.failed):
         outcomes.failed[test] = "did not end\n" + "".join(output[test])[-2000:]
+    return outcomes
+
+
+def run_cargo_tests(suite, source, environment, directory, exceptions, timeout=400):
+    """A crate's unit and integration tests, without those in its documentation."""
+    log = directory / "cargo-test.log"
+    command = ["cargo", "test", "--locked", "--tests"]
+    # Symbols for a debugger would make what is kept below build/ ten times as large.
+    small = {**os.environ, "CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_INCREMENTAL": "0"}
+    build = run([*command, "--no-run"], log, 800, cwd=source, env=small)
+    assert build.returncode == 0, log.read_text()[-4000:]
+    run(
+        [*command, "--offline", "--no-fail-fast"],
+        log,
+        timeout,
+        cwd=source,
+        env={**small, **environment},
+    )
+    outcomes = Outcomes(suite, exceptions)
+    program = ""
+    for line in log.read_text(errors="replace").splitlines():
+        if found := re.match(r" +Running (?:unittests )?(\S+) \(", line):
+            program = Path(found[1]).stem
+        elif found := re.match(r"test (\S+)(?: - should panic)? \.\.\. (ok|ignored|FAILED)", line):
+            name = f"{program} {found[1]}"
+            if found[2] == "ok":
+                outcomes.passed.add(name)
+            elif found[2] == "ignored":
+                outcomes.skipped.add(name)
+            else:
+                outcomes.failed[name] = f"see {log}"
+        elif line.startswith("error: test failed"):
+            # One that crashed names no test.
+            if not any(test.startswith(f"{program} ") for test in outcomes.failed):
+                outcomes.failed[program] = line
+    return outcomes
+
+
+def run_programs(suite, commands, source, environment, directory, exceptions, timeout=60):
+    """Programs that are a test each, by their names: it passes if the program ends with success."""
+    outcomes = Outcomes(suite, exceptions)
+    for name, command in commands.items():
+        log = directory / f"{name}.log"
+        try:
+            options = {"cwd": source, "env": {**os.environ, **environment}}
+            passed = run(command, log, timeout, **options).returncode == 0
+        except subprocess.TimeoutExpired:
+            passed = False
+        if passed:
+            outcomes.passed.add(name)
+        else:
+            outcomes.failed[name] = log.read_text()[-2000:]
     return outcomes

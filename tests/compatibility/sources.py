@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,30 @@ def source_of_go_module(module, version):
         shutil.copytree(json.loads(answer.stdout)["Dir"], folder / "source")
         for path in [folder / "source", *(folder / "source").rglob("*")]:
             path.chmod(path.stat().st_mode | 0o200)
+
+    return unpacked(f"{name}-{version}", download) / "source"
+
+
+def source_of_crate(name, version):
+    """A copy of the crate's source, through cargo."""
+
+    def download(folder):
+        asking = folder / "asking"
+        (asking / "src").mkdir(parents=True)
+        (asking / "src/lib.rs").touch()
+        (asking / "Cargo.toml").write_text(
+            f'[package]\nname = "asking"\n[dependencies]\n{name} = "={version}"\n'
+        )
+        answer = subprocess.run(
+            ["cargo", "metadata", "--quiet", "--format-version=1"],
+            stdout=subprocess.PIPE,
+            timeout=180,
+            cwd=asking,
+            check=True,
+        )
+        packages = json.loads(answer.stdout)["packages"]
+        manifest = next(each["manifest_path"] for each in packages if each["name"] == name)
+        shutil.copytree(Path(manifest).parent, folder / "source")
 
     return unpacked(f"{name}-{version}", download) / "source"
 

@@ -28,4 +28,5 @@ def test_all_of_its_tests(broker, test_directory, judge):
         "LEPUS_DEFAULT_PORT": str(broker.port),
     }
     suite = f"amqplib {VERSION}"
-    judge(run_mocha(suite, source, environment, test_directory, EXCEPTIONS), at_least=250)
+    outcomes = run_mocha(suite, source, environment, test_directory, EXCEPTIONS, style="tdd")
+    judge(outcomes, at_least=250)
