@@ -1,45 +1,13 @@
-"""Deliveries that are not acknowledged in time, and dead letters that are kept.
-
-docs/acknowledgements.md runs as it stands there.
-"""
+"""Deliveries that are not acknowledged in time, and dead letters that are kept."""
 
 import re
-from pathlib import Path
 
 import pika
 import pytest
 
 from support.waiting import wait_until
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/acknowledgements.md"
 PERSISTENT = pika.BasicProperties(delivery_mode=2)
-
-
-@pytest.fixture
-def page_program(broker, tmp_path, run_program):
-    """Starts the page's block that begins with the comment `# name`, on the broker under test."""
-    blocks = re.findall(r"```python\n(# (\S+)\n.*?)```", PAGE.read_text(), re.DOTALL)
-    programs = {name: code for code, name in blocks}
-
-    def start(name):
-        local = 'pika.ConnectionParameters("localhost")'
-        assert local in programs[name]
-        here = f'pika.ConnectionParameters("{broker.host}", {broker.port})'
-        path = tmp_path / name
-        path.write_text(programs[name].replace(local, here))
-        return run_program(path)
-
-    return start
-
-
-def test_timeout_example(fresh, page_program):
-    fresh(queues=["reports"])
-    program = page_program("patient_consumer.py")
-    program.wait_for_line("^got yearly, redelivered: False")
-    program.wait_for_line("^got yearly, redelivered: True")
-    program.wait_for_line(
-        "^406 PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 2000 ms"
-    )
 
 
 def test_setting_of_the_broker(private_broker, test_directory):
@@ -58,11 +26,6 @@ def test_setting_of_the_broker(private_broker, test_directory):
         method, _, body = other.basic_get("work", auto_ack=True)
         assert (method.redelivered, body) == (True, b"1")
     assert re.search(r"no acknowledgement of delivery 1 .*queue 'work'", broker.log_tail())
-
-
-def test_kept_letters_example(fresh, page_program):
-    fresh(queues=["payments", "failed payments"], exchanges=["failed"])
-    page_program("kept_letters.py").wait_for_line("^refund was rejected$")
 
 
 def reject_all(channel, queue):
