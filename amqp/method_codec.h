@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include "amqp/constants.h"
 #include "amqp/decoder.h"
 #include "amqp/encoder.h"
 #include "amqp/types.h"
+#include "amqp/utf8.h"
 
 namespace lepus::amqp {
 
@@ -160,6 +162,19 @@ template <typename Method>
   Decoder decoder{arguments};
   Method::visit_fields(method, detail::DecodingVisitor{decoder});
   return decoder.finished();
+}
+
+/// Whether all short strings of the method are UTF-8. RabbitMQ looks at those of all methods but
+/// basic.publish.
+template <typename Method>
+[[nodiscard]] bool has_valid_texts(const Method& method) {
+  bool valid = true;
+  Method::visit_fields(method, [&](std::string_view /*name*/, const auto& value) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::string_view>) {
+      valid = valid && is_valid_utf8(value);
+    }
+  });
+  return valid;
 }
 
 /// Octets of the method's payload: its ids and its arguments.

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #include "amqp/basic_properties.h"
+#include "amqp/utf8.h"
 #include "broker/model/delayed_messages.h"
 #include "broker/model/names.h"
 #include "management/json_values.h"
@@ -22,7 +23,7 @@ constexpr std::size_t name_max_bytes = 255;
 
 /// A name that is no UTF-8 is in `NAME_base64` instead.
 void put_text(json& line, const std::string& name, std::string_view text) {
-  if (management::is_valid_utf8(text)) {
+  if (amqp::is_valid_utf8(text)) {
     line[name] = text;
   } else {
     line[name + "_base64"] = model::base64_encode(text);

@@ -27,8 +27,6 @@ namespace lepus::management {
 /// The property bytes of an object with any of the 14 properties; others are ignored.
 [[nodiscard]] Result<std::string> properties_from_json(const nlohmann::json& object);
 
-[[nodiscard]] bool is_valid_utf8(std::string_view text);
-
 /// "2026-11-21T08:06:28.831+00:00".
 [[nodiscard]] std::string format_time(std::int64_t wall_ms);
 

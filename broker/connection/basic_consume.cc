@@ -85,12 +85,8 @@ void Channel::grant_tokens() {
 
 // ---- basic.consume and cancel
 
-bool Channel::tag_in_use(std::string_view tag) const {
-  return consumer_tags_.contains(tag) || (reply_consumer_ && reply_consumer_->tag == tag);
-}
-
 void Channel::handle_consume(const amqp::BasicConsume& method) {
-  if (!method.consumer_tag.empty() && tag_in_use(method.consumer_tag)) {
+  if (!method.consumer_tag.empty() && consumer_tags_.contains(method.consumer_tag)) {
     fail(amqp::ReplyCode::not_allowed,
          "attempt to reuse consumer tag '" + std::string{method.consumer_tag} + "'");
     return;
@@ -188,10 +184,13 @@ std::optional<std::int32_t> Channel::check_consumer_arguments(const model::Queue
     return refuse("x-cancel-on-ha-failover",
                   ": {unacceptable_type," + std::string{amqp::type_name(value->decode())} + "}");
   }
+  const bool is_quorum = queue.settings.type == model::QueueType::quorum;
+  if (is_quorum && arguments.find("x-cancel-on-ha-failover")) {
+    return refuse("x-cancel-on-ha-failover", " of queue type rabbit_quorum_queue");
+  }
   if (arguments.find("x-stream-offset")) {
-    return refuse("x-stream-offset", queue.settings.type == model::QueueType::quorum
-                                         ? " of queue type rabbit_quorum_queue"
-                                         : " of queue type rabbit_classic_queue");
+    return refuse("x-stream-offset", is_quorum ? " of queue type rabbit_quorum_queue"
+                                               : " of queue type rabbit_classic_queue");
   }
   using Limits = std::numeric_limits<std::int32_t>;
   return static_cast<std::int32_t>(
@@ -199,12 +198,12 @@ std::optional<std::int32_t> Channel::check_consumer_arguments(const model::Queue
 }
 
 void Channel::consume_replies(const amqp::BasicConsume& method, std::string tag) {
-  if (reply_consumer_) {
-    fail(amqp::ReplyCode::precondition_failed, "reply consumer already set");
-    return;
-  }
   if (!method.no_ack) {
     fail(amqp::ReplyCode::precondition_failed, "reply consumer cannot acknowledge");
+    return;
+  }
+  if (reply_consumer_) {
+    fail(amqp::ReplyCode::precondition_failed, "reply consumer already set");
     return;
   }
   // Without a serial: the name tells only what is here, and the key is this consumer's alone.

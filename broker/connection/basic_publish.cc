@@ -5,6 +5,7 @@
 #include "broker/connection/publish_properties.h"
 #include "broker/connection/shard_connections.h"
 #include "broker/model/delay_header.h"
+#include "broker/model/router.h"
 
 // basic.publish: from the method over the checks at its header to the queues. The checks are made
 // as soon as the header is there, so that a refused body is skipped instead of collected.
@@ -156,11 +157,17 @@ void Channel::finish_message() {
   if (connection_.is_traced()) [[unlikely]] {
     trace_publish(*message, found);
   }
-  model::MessagePtr delayed = publish_by_headers_ ? delayed_copy(found, *message) : nullptr;
+  PublishExtras extras;
+  if (publish_by_headers_) [[unlikely]] {
+    extras.delayed = delayed_copy(found, *message);
+  }
+  if (message->exchange().empty()) {
+    extras.requesters = requesters_of(*message);
+  }
   if (mode_ == Mode::transaction) [[unlikely]] {
-    hold_publish(found, std::move(message), std::move(delayed));
+    hold_publish(found, std::move(message), std::move(extras));
   } else {
-    publish_to(found.queues, std::move(message), delayed, publish_mandatory_);
+    publish_to(found.queues, std::move(message), extras, publish_mandatory_);
   }
   if (publish_by_headers_) [[unlikely]] {
     std::string{}.swap(publish_original_headers_);  // Idle channels are to be small.
@@ -197,25 +204,34 @@ const model::Route& Channel::route(const model::Message& message) {
 }
 
 void Channel::handle_unrouted(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
-                              const model::MessagePtr& message, bool mandatory) {
-  if (queues.empty() && !publish_reply(message)) {
-    if (mandatory) {
-      // Clients that count acks by hand expect one of the earlier publishes here, not a multiple
-      // one that covers them and this one after the return.
-      if (mode_ == Mode::confirm) {
-        send_confirms();
-      }
-      return_message(message);
-    } else {
-      ++counters_.drop_unroutable;
+                              const model::MessagePtr& message,
+                              const std::vector<ReplyAddress>& requesters, bool mandatory) {
+  // What is delayed has found no queue yet, although it will come.
+  const bool has_queue =
+      mandatory ? std::ranges::any_of(queues, [](const auto& queue) { return !queue->delays; })
+                : !queues.empty();
+  bool is_routed = has_queue;
+  for (const ReplyAddress& requester : requesters) {
+    is_routed |= send_reply(requester, message);
+  }
+  if (is_routed) {
+    return;
+  }
+  if (mandatory) {
+    // Clients that count acks by hand expect one of the earlier publishes here, not a multiple
+    // one that covers them and this one after the return.
+    if (mode_ == Mode::confirm) {
+      send_confirms();
     }
+    return_message(message);
+  } else {
+    ++counters_.drop_unroutable;
   }
 }
 
 void Channel::publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
-                         model::MessagePtr message, const model::MessagePtr& delayed,
-                         bool mandatory) {
-  handle_unrouted(queues, message, mandatory);
+                         model::MessagePtr message, const PublishExtras& extras, bool mandatory) {
+  handle_unrouted(queues, message, extras.requesters, mandatory);
   std::uint64_t number = 0;
   if (mode_ != Mode::plain) {
     number = confirms_.add(queues.size());
@@ -229,8 +245,8 @@ void Channel::publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>&
     const bool is_last = index + 1 == queues.size();
     // NOLINTNEXTLINE(bugprone-use-after-move,clang-analyzer-cplusplus.Move): the last takes it.
     model::MessagePtr copy = is_last ? std::move(message) : message;
-    if (queue.delays && delayed != nullptr) [[unlikely]] {
-      copy = delayed;
+    if (queue.delays && extras.delayed != nullptr) [[unlikely]] {
+      copy = extras.delayed;
     }
     const model::PublishAnswer answer = shard.publish(queue, std::move(copy), publisher);
     if (number != 0 && answer != model::PublishAnswer::later) {
@@ -246,23 +262,36 @@ void Channel::mark_confirms() {
   }
 }
 
-/// A reply to a requester that waits for it on amq.rabbitmq.reply-to, here or on another shard.
-bool Channel::publish_reply(const model::MessagePtr& message) {
-  if (!message->exchange().empty() || !message->routing_key().starts_with(reply_to_prefix)) {
-    return false;
+/// Those whom keys of a publish to the default exchange name.
+std::vector<ReplyAddress> Channel::requesters_of(const model::Message& message) const {
+  std::vector<ReplyAddress> requesters;
+  if (!publish_by_headers_ && !message.routing_key().starts_with(reply_to_prefix)) [[likely]] {
+    return requesters;
   }
-  const auto address = parse_reply_name(message->routing_key());
-  if (!address) {
-    return false;
+  const amqp::FieldTable headers = publish_by_headers_
+                                       ? amqp::FieldTableView{publish_original_headers_}.decode()
+                                       : amqp::FieldTable{};
+  for (const std::string_view key : model::routing_keys_of(message.routing_key(), &headers)) {
+    const auto address = key.starts_with(reply_to_prefix) ? parse_reply_name(key) : std::nullopt;
+    if (address) {
+      requesters.push_back(*address);
+    }
   }
-  const model::ShardIndex shard = model::shard_of(address->channel.connection);
+  return requesters;
+}
+
+/// To a requester that waits for it on amq.rabbitmq.reply-to, here or on another shard.
+/// @return false if it is gone.
+bool Channel::send_reply(const ReplyAddress& requester, const model::MessagePtr& message) {
+  const model::ShardIndex shard = model::shard_of(requester.channel.connection);
   if (shard == host().index()) {
-    return host().deliver_reply(*address, message);
+    return host().deliver_reply(requester, message);
   }
-  if (!host().reply_consumers().contains(address->channel, address->key)) {
+  if (!host().reply_consumers().contains(requester.channel, requester.key)) {
     return false;
   }
-  host().shard().send_to_owner(shard, model::DirectReply{address->channel, address->key, message});
+  host().shard().send_to_owner(shard,
+                               model::DirectReply{requester.channel, requester.key, message});
   return true;
 }
 
@@ -278,10 +307,10 @@ void Channel::return_message(const model::MessagePtr& message) {
 }
 
 void Channel::hold_publish(const model::Route& route, boost::intrusive_ptr<model::Message> message,
-                           model::MessagePtr delayed) {
+                           PublishExtras extras) {
   if (charge_transaction(message->memory_bytes())) {
     transaction_->publishes.push_back(
-        {std::move(message), route.queues, std::move(delayed), publish_mandatory_});
+        {std::move(message), route.queues, std::move(extras), publish_mandatory_});
   }
 }
 

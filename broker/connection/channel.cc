@@ -69,6 +69,10 @@ void Channel::run(void (Channel::*handler)(const Method&), std::string_view payl
                          .to_protocol_error());
     return;
   }
+  if (!amqp::has_valid_texts(method)) [[unlikely]] {
+    connection_.fail(malformed_text({}));
+    return;
+  }
   current_ = amqp::id_of_method<Method>;
   (this->*handler)(method);
 }

@@ -182,13 +182,15 @@ class Channel {
   void finish_message();
   const model::Route& route(const model::Message& message);
   void handle_unrouted(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
-                       const model::MessagePtr& message, bool mandatory);
+                       const model::MessagePtr& message,
+                       const std::vector<ReplyAddress>& requesters, bool mandatory);
   void publish_to(const std::vector<std::shared_ptr<model::QueueRecord>>& queues,
-                  model::MessagePtr message, const model::MessagePtr& delayed, bool mandatory);
+                  model::MessagePtr message, const PublishExtras& extras, bool mandatory);
   void mark_confirms();
-  bool publish_reply(const model::MessagePtr& message);
+  bool send_reply(const ReplyAddress& requester, const model::MessagePtr& message);
   void hold_publish(const model::Route& route, boost::intrusive_ptr<model::Message> message,
-                    model::MessagePtr delayed);
+                    PublishExtras extras);
+  [[nodiscard]] std::vector<ReplyAddress> requesters_of(const model::Message& message) const;
   [[nodiscard]] model::MessagePtr delayed_copy(const model::Route& route,
                                                const model::Message& message) const;
   void return_message(const model::MessagePtr& message);
@@ -211,7 +213,6 @@ class Channel {
   void remove_consumer(model::ConsumerId id);
   void remove_reply_consumer();
   void grant_tokens();
-  [[nodiscard]] bool tag_in_use(std::string_view tag) const;
   DeliverySource& get_source(const std::shared_ptr<model::QueueRecord>& queue);
   void send_delivery(const ChannelConsumer& consumer, const model::Deliver& delivery,
                      std::uint64_t tag);

@@ -49,6 +49,11 @@ enum class SocketWish {
   close_now,           ///< the peer is gone or silent: don't wait for the output
 };
 
+/// 501: a short string of the method is not UTF-8.
+[[nodiscard]] inline amqp::ProtocolError malformed_text(amqp::MethodId method) {
+  return {amqp::ReplyCode::frame_error, "Malformed UTF-8 in shortstr", method};
+}
+
 /// One AMQP connection: bytes in, bytes out. It parses frames, does the handshake and channel 0,
 /// and passes the rest to its channels. Made by ShardConnections::accept() and freed by
 /// ShardConnections::remove(); belongs to its shard's thread.

@@ -36,11 +36,6 @@ void Connection::handle_connection_method(std::string_view payload) {
       }
       break;
     }
-    case amqp::method_key<amqp::ConnectionCloseOk>:
-      state_ = State::closed;
-      socket_wish_ = SocketWish::close_after_output;
-      mark_dirty();
-      return;
     case amqp::method_key<amqp::ConnectionUpdateSecret>: {
       amqp::ConnectionUpdateSecret method;
       if (amqp::decode_arguments(arguments, method)) {

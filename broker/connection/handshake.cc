@@ -141,7 +141,11 @@ void Handshake::handle(Connection& connection, const amqp::Frame& frame) {
     amqp::ConnectionOpen method;
     if (key == amqp::method_key<amqp::ConnectionOpen> &&
         amqp::decode_arguments(arguments, method)) {
-      handle_open(connection, method);
+      if (amqp::has_valid_texts(method)) {
+        handle_open(connection, method);
+      } else {
+        connection.fail(malformed_text(amqp::id_of_method<amqp::ConnectionOpen>));
+      }
       return;
     }
     if (key == amqp::method_key<amqp::ConnectionClose>) {

@@ -8,7 +8,7 @@ namespace lepus::connection {
 
 void Channel::handle_queue_declare(const amqp::QueueDeclare& method) {
   const std::string name = model::strip_line_breaks(method.queue);
-  if (name == reply_to_queue || name.starts_with(reply_to_prefix)) {
+  if (name.starts_with(reply_to_queue)) {
     declare_reply_queue(method, name);
     return;
   }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "broker/connection/direct_reply_to.h"
 #include "broker/connection/unacked.h"
 #include "broker/model/message.h"
 #include "broker/model/operations.h"
@@ -11,12 +12,20 @@
 
 namespace lepus::connection {
 
+/// What few publishes have.
+struct PublishExtras {
+  /// What delay queues get instead of the message, if not null.
+  model::MessagePtr delayed;
+  /// Who wait for the message on amq.rabbitmq.reply-to.
+  std::vector<ReplyAddress> requesters;
+};
+
 /// A publish that waits for tx.commit; checked and routed when it came. Its time to live begins at
 /// the commit.
 struct HeldPublish {
   boost::intrusive_ptr<model::Message> message;
   std::vector<std::shared_ptr<model::QueueRecord>> queues;
-  model::MessagePtr delayed;  ///< what delay queues among them get instead, if not null
+  PublishExtras extras;
   bool mandatory = false;
 };
 

@@ -67,14 +67,14 @@ void Channel::handle_tx_commit(const amqp::TxCommit&) {
 void Channel::add_publish(HeldPublish&& held, model::SubmitGroup& group) {
   held.message->set_published_ms(host().wall_ms());
   std::erase_if(held.queues, [](const auto& queue) { return queue->deleted.load(); });
-  handle_unrouted(held.queues, held.message, held.mandatory);
+  handle_unrouted(held.queues, held.message, held.extras.requesters, held.mandatory);
   const std::uint64_t number = confirms_.add(held.queues.size());
   for (const auto& queue : held.queues) {
     connection_.note_published_to(queue->owner);
-    const bool is_delayed = queue->delays && held.delayed != nullptr;
+    const bool is_delayed = queue->delays && held.extras.delayed != nullptr;
     group.parts[queue->owner].changes.emplace_back(
         model::Publish{queue->id,
-                       is_delayed ? held.delayed : held.message,
+                       is_delayed ? held.extras.delayed : held.message,
                        {reference(), number},
                        host().index()});
   }

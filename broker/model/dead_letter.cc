@@ -147,9 +147,14 @@ void record_event(FieldTable& headers, FieldTable event, std::string_view queue,
   values.insert(values.begin(), FieldValue(std::move(event)));
 }
 
-void name_deaths(FieldTable& headers, const Message& message, std::string_view queue,
+bool has_died_before(const FieldTable& headers) {
+  const FieldValue* found = headers.find("x-death");
+  const FieldArray* events = found == nullptr ? nullptr : found->get_if<FieldArray>();
+  return events != nullptr && !events->empty();
+}
+
+void name_deaths(FieldTable& headers, bool is_first, const Message& message, std::string_view queue,
                  std::string_view reason) {
-  const bool is_first = headers.find("x-first-death-reason") == nullptr;
   for (const std::string_view which : {"first", "last"}) {
     if (which == "first" && !is_first) {
       continue;
@@ -179,10 +184,11 @@ MessagePtr make_dead_letter(const Message& message, std::string_view queue,
   if (properties.headers) {
     headers = FieldTable::decode(properties.headers->bytes).value_or(FieldTable{});
   }
+  const bool is_first = !has_died_before(headers);
   record_event(headers,
                new_event(message, properties, headers, queue, reason_name(reason), time_ms), queue,
                reason_name(reason));
-  name_deaths(headers, message, queue, reason_name(reason));
+  name_deaths(headers, is_first, message, queue, reason_name(reason));
   if (settings.dead_letter_routing_key) {
     headers.erase("CC");
   }

@@ -14,7 +14,8 @@
 
 namespace lepus::model {
 
-/// Whose policy it is: a user's, or the operator's, which may only set limits of queues.
+/// Whose policy it is: a user's, or the operator's, which may only set limits of queues and a few
+/// other keys.
 enum class PolicyKind { ordinary, by_operator };
 
 /// What a policy may be for.
@@ -68,9 +69,10 @@ struct AppliedPolicies {
   std::shared_ptr<const Policy> operator_policy;
 };
 
-/// "max-length" and the like: a number of which the smaller counts. Only such keys may be in an
-/// operator's policy.
+/// "max-length" and the like: a number of which the smaller counts.
 [[nodiscard]] bool is_limit_key(std::string_view key);
+/// Whether the key may be in an operator's policy.
+[[nodiscard]] bool is_operator_key(std::string_view key);
 
 /// What both policies say together: of limits that both set the smaller one counts, of the rest the
 /// operator's.

@@ -164,7 +164,8 @@ constexpr std::array rules{
 
 const KeyRule* find_rule(PolicyKind kind, std::string_view key) {
   const auto* rule = std::ranges::find(rules, key, &KeyRule::key);
-  const bool is_known = rule != rules.end() && (kind == PolicyKind::ordinary || is_limit_key(key));
+  const bool is_known =
+      rule != rules.end() && (kind == PolicyKind::ordinary || is_operator_key(key));
   return is_known ? rule : nullptr;
 }
 
@@ -209,10 +210,11 @@ std::string take_target(const amqp::FieldValue* value, PolicyDescription& policy
   const std::string* word = value->as_string();
   const auto target = word == nullptr ? std::nullopt : policy_target_from(*word);
   policy.apply_to = target.value_or(PolicyTarget::all);
-  return target
-             ? std::string{}
-             : fmt::format("apply-to '{}' unrecognised; should be 'queues', 'exchanges' or 'all'",
-                           word == nullptr ? term_of(*value) : *word);
+  return target ? std::string{}
+                : fmt::format(
+                      "apply-to '{}' unrecognised; should be one of: 'queues', 'classic_queues', "
+                      " 'quorum_queues', 'streams', 'exchanges', or 'all'",
+                      word == nullptr ? term_of(*value) : *word);
 }
 
 std::string take_pattern(const amqp::FieldValue* value, PolicyDescription& policy) {

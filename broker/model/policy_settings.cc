@@ -16,6 +16,11 @@ constexpr std::array<std::string_view, 7> limit_keys{
     "max-length",     "max-length-bytes", "message-ttl",
 };
 
+/// Of these the operator's value counts.
+constexpr std::array<std::string_view, 6> other_operator_keys{
+    "ha-mode", "ha-params", "ha-sync-mode", "overflow", "queue-version", "target-group-size",
+};
+
 const amqp::FieldTable* definition_of(const std::shared_ptr<const Policy>& policy) {
   return policy == nullptr ? nullptr : &policy->description().definition;
 }
@@ -68,6 +73,11 @@ void set_dead_letter_strategy(QueueSettings& settings, const QueueRecord& queue,
 
 bool is_limit_key(std::string_view key) {
   return std::ranges::find(limit_keys, key) != limit_keys.end();
+}
+
+bool is_operator_key(std::string_view key) {
+  return is_limit_key(key) ||
+         std::ranges::find(other_operator_keys, key) != other_operator_keys.end();
 }
 
 amqp::FieldTable merged_definition(const AppliedPolicies& policies) {

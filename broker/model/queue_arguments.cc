@@ -185,7 +185,7 @@ std::string check_queue_mode(const Argument& argument) {
 }
 
 std::string check_queue_version(const Argument& argument) {
-  std::string why = check_integer(argument.value);
+  std::string why = check_not_negative(argument.value);
   if (!why.empty()) {
     return why;
   }

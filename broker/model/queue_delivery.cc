@@ -391,6 +391,7 @@ void Queue::answer_get(const GetMessage& get, SubQueue* from) {
     answer.redelivered = taken.redelivered;
     answer.no_ack = get.no_ack;
     answer.delivery_count = taken.delivery_count;
+    drop_expired();  // What is at the head now and has expired isn't counted.
     answer.message_count = ready_count();
   }
   host_.got(std::move(answer));

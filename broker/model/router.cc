@@ -95,7 +95,8 @@ class Walk {
         visit(binding->exchange);
       }
     }
-    if (matched_.empty() && exchange.alternate()) {
+    // Nothing is bound to the default exchange, which is no alternate for that.
+    if (matched_.empty() && exchange.alternate() && !exchange.alternate()->empty()) {
       const auto alternate = vhost_.exchanges().find(std::string_view{*exchange.alternate()});
       if (alternate != vhost_.exchanges().end()) {
         visit(alternate->second.get());

@@ -127,7 +127,8 @@ std::shared_ptr<QueueRecord> make_record(const QueueDeclaring& declaring) {
 
 /// A vhost may give queues another type than classic; only those that can have it.
 void add_default_type(QueueDeclaring& declaring, std::string_view default_type) {
-  if (default_type == "quorum" && declaring.durable && !declaring.declaration.auto_delete &&
+  const bool is_replicated = default_type == "quorum" || default_type == "stream";
+  if (is_replicated && declaring.durable && !declaring.declaration.auto_delete &&
       declaring.arguments.find(type_argument) == nullptr) {
     declaring.arguments.set(type_argument, default_type);
   }

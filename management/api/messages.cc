@@ -12,6 +12,7 @@
 #include "amqp/method_codec.h"
 #include "amqp/methods/basic.h"
 #include "amqp/methods/queue.h"
+#include "amqp/utf8.h"
 #include "broker/model/names.h"
 #include "management/api/handlers.h"
 #include "management/api/rows.h"
@@ -72,7 +73,7 @@ json message_json(const model::DirectAnswer& answer, const amqp::BasicGetOk& met
   if (options.truncate_bytes && *options.truncate_bytes >= 0) {
     payload = payload.substr(0, static_cast<std::size_t>(*options.truncate_bytes));
   }
-  const bool is_text = !options.as_base64 && is_valid_utf8(payload);
+  const bool is_text = !options.as_base64 && amqp::is_valid_utf8(payload);
   return {{"payload_bytes", answer.body.size()},
           {"redelivered", method.redelivered},
           {"exchange", method.exchange},

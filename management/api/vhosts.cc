@@ -115,8 +115,15 @@ Task<Response> put_vhost(const Context& context) {
   if (existing) {
     vhost.max_connections = existing->max_connections;
     vhost.max_queues = existing->max_queues;
+    if (!body.has("default_queue_type") && !body.has("defaultqueuetype")) {
+      vhost.default_queue_type = existing->default_queue_type;
+    }
   }
   vhost.tracing = body.boolean("tracing", existing && existing->tracing);
+  const auto types = {"", "classic", "quorum", "stream"};
+  if (!body.error() && std::ranges::find(types, vhost.default_queue_type) == types.end()) {
+    body.fail("Unsupported default queue type '" + vhost.default_queue_type + "'");
+  }
   if (body.error()) {
     co_return *body.error();
   }

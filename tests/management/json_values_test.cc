@@ -55,14 +55,6 @@ TEST(JsonValues, DoNotNestWithoutEnd) {
   EXPECT_EQ(parse_json("[[1]]"), json::parse("[[1]]"));
 }
 
-TEST(JsonValues, KnowUtf8) {
-  EXPECT_TRUE(is_valid_utf8("täxt €𝄞"));
-  EXPECT_FALSE(is_valid_utf8("\xFF"));
-  EXPECT_FALSE(is_valid_utf8("\xC0\x80"));
-  EXPECT_FALSE(is_valid_utf8("\xED\xA0\x80"));
-  EXPECT_FALSE(is_valid_utf8("\xE2\x82"));
-}
-
 TEST(JsonValues, FormatTimes) {
   EXPECT_EQ(format_time(1'795'248'388'831), "2026-11-21T08:06:28.831+00:00");
 }

@@ -79,7 +79,9 @@ TEST_F(ParametersApiTest, DeprecatedFeaturesAreToldWithThoseInUse) {
 }
 
 TEST_F(ParametersApiTest, TracingIsOfAVhostAndStaysWhenOtherThingsAreChanged) {
+  EXPECT_EQ(put("vhosts/%2F", R"({"default_queue_type":"quorum"})"), 204);
   EXPECT_EQ(put("vhosts/%2F", R"({"tracing":true})"), 204);
+  EXPECT_EQ(get("vhosts/%2F")["default_queue_type"], "quorum");
   EXPECT_EQ(put("vhosts/%2F", R"({"description":"d"})"), 204);
   EXPECT_EQ(get("vhosts/%2F")["tracing"], true);
   EXPECT_EQ(put("vhosts/%2F", R"({"tracing":false})"), 204);

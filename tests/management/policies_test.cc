@@ -73,9 +73,9 @@ TEST_F(PoliciesApiTest, MistakesAreToldInRabbitMqsWords) {
   EXPECT_EQ(reason(R"({"pattern":"a","definition":{"max-length":1},"priority":"5"})"),
             "Validation failed\n\npriority should be a number, actually was <<\"5\">>\n");
   EXPECT_EQ(
-      reason(R"({"pattern":"a","definition":{"overflow":"drop-head"}})", "operator-policies/%2F/p"),
+      reason(R"({"pattern":"a","definition":{"queue-mode":"lazy"}})", "operator-policies/%2F/p"),
       "Validation failed\n\n"
-      "[{<<\"overflow\">>,<<\"drop-head\">>}] are not recognised policy settings\n");
+      "[{<<\"queue-mode\">>,<<\"lazy\">>}] are not recognised policy settings\n");
   expect_error(
       request(Method::put, "policies/nope/p", R"({"pattern":"a","definition":{"expires":1}})"), 404,
       "not_found", "vhost_not_found");
@@ -153,8 +153,8 @@ TEST_F(PoliciesApiTest, AnImportNamesTheWrongPolicy) {
                                      "definition":{"max-length":-1}}]})"),
             "Validation failed\n\n-1 is not a valid maximum length\n (//i)");
   EXPECT_EQ(refused(R"({"parameters":[{"component":"operator_policy","vhost":"/","name":"i",
-                         "value":{"pattern":"a","definition":{"overflow":"a"}}}]})"),
-            "Validation failed\n\n[{<<\"overflow\">>,<<\"a\">>}] are not recognised policy "
+                         "value":{"pattern":"a","definition":{"queue-mode":"a"}}}]})"),
+            "Validation failed\n\n[{<<\"queue-mode\">>,<<\"a\">>}] are not recognised policy "
             "settings\n (//operator_policy/i)");
   EXPECT_EQ(refused(R"({"parameters":[{"component":"policy","vhost":"/","name":"i",
                          "value":{"pattern":"a","definition":{"max-length":1}}}]})"),

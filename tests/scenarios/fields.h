@@ -58,7 +58,11 @@ class FieldFiller {
       field = {text_of(argument)};
     } else if constexpr (std::is_same_v<T, amqp::FieldTableView>) {
       if (const auto* table = argument.value.get_if<amqp::FieldTable>()) {
-        field = {kept_.emplace_back(table->encode())};
+        amqp::FieldTable filled = *table;
+        for (amqp::Field& each : filled.fields()) {
+          fill_in(each.value);
+        }
+        field = {kept_.emplace_back(filled.encode())};
       } else {
         error = argument.name + " needs a table";
       }
@@ -85,6 +89,18 @@ class FieldFiller {
       return {};
     }
     return variable->second;
+  }
+
+  /// Texts of tables and lists that are the name of something kept.
+  void fill_in(amqp::FieldValue& value) const {
+    if (auto* array = value.get_if<amqp::FieldArray>()) {
+      for (amqp::FieldValue& each : array->values()) {
+        fill_in(each);
+      }
+    } else if (const std::string* text = value.as_string()) {
+      const auto variable = variables_.find(*text);
+      value = variable == variables_.end() ? value : amqp::FieldValue{variable->second};
+    }
   }
 
   const std::vector<Argument>& arguments_;

@@ -111,13 +111,14 @@ TEST(PolicyCheck, AcceptsWhatOtherKindsOfQueuesAndPluginsKnow) {
             "ha-promote-on-shutdown\n");
 }
 
-TEST(PolicyCheck, OperatorsMaySetLimitsOnly) {
+TEST(PolicyCheck, OperatorsMaySetLimitsAndAFewOthersOnly) {
   for (const char* key : {"expires", "message-ttl", "max-length", "max-length-bytes",
                           "max-in-memory-length", "max-in-memory-bytes", "delivery-limit"}) {
     EXPECT_EQ(refusal({{key, one}}, PolicyKind::by_operator), "nothing\n") << key;
   }
-  EXPECT_EQ(refusal({{"overflow", "drop-head"}}, PolicyKind::by_operator),
-            "[{<<\"overflow\">>,<<\"drop-head\">>}] are not recognised policy settings\n");
+  EXPECT_EQ(refusal({{"overflow", "drop-head"}}, PolicyKind::by_operator), "nothing\n");
+  EXPECT_EQ(refusal({{"queue-mode", "lazy"}}, PolicyKind::by_operator),
+            "[{<<\"queue-mode\">>,<<\"lazy\">>}] are not recognised policy settings\n");
 }
 
 TEST(PolicyCheck, ComplainsOfEverythingAtOnce) {
@@ -127,7 +128,8 @@ TEST(PolicyCheck, ComplainsOfEverythingAtOnce) {
                         {"priority", "a"}}),
             "Validation failed\n\n"
             "<<\"x\">> is not a valid queue expiry\n"
-            "apply-to 'nope' unrecognised; should be 'queues', 'exchanges' or 'all'\n"
+            "apply-to 'nope' unrecognised; should be one of: 'queues', 'classic_queues',  "
+            "'quorum_queues', 'streams', 'exchanges', or 'all'\n"
             "pattern should be regular expression but is invalid: {\"missing )\",1}\n"
             "priority should be a number, actually was <<\"a\">>\n");
   EXPECT_EQ(refusal_of({{"pattern", one}, {"definition", FieldTable{{"expires", one}}}}),

@@ -150,8 +150,6 @@ TEST_F(RouterTest, SaysWhatMayBeRemembered) {
   EXPECT_FALSE(cacheable("amq.direct", "h"));
   EXPECT_TRUE(cacheable("", "q1"));
   EXPECT_FALSE(cacheable("", "none"));
-  // The default exchange as an alternate: the directory of queues has no version.
-  EXPECT_FALSE(cacheable("x", "q1"));
 }
 
 TEST_F(RouterTest, HeadersThatAreNoTableCountAsNone) {
