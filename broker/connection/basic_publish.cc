@@ -161,7 +161,7 @@ void Channel::finish_message() {
   if (publish_by_headers_) [[unlikely]] {
     extras.delayed = delayed_copy(found, *message);
   }
-  if (message->exchange().empty()) {
+  if (publish_by_headers_ || message->routing_key().starts_with(reply_to_prefix)) [[unlikely]] {
     extras.requesters = requesters_of(*message);
   }
   if (mode_ == Mode::transaction) [[unlikely]] {
@@ -265,7 +265,7 @@ void Channel::mark_confirms() {
 /// Those whom keys of a publish to the default exchange name.
 std::vector<ReplyAddress> Channel::requesters_of(const model::Message& message) const {
   std::vector<ReplyAddress> requesters;
-  if (!publish_by_headers_ && !message.routing_key().starts_with(reply_to_prefix)) [[likely]] {
+  if (!message.exchange().empty()) {
     return requesters;
   }
   const amqp::FieldTable headers = publish_by_headers_

@@ -5,42 +5,18 @@ Prints each figure with what is asked and what was measured, and the machine's t
 The last line is `N passed, N failed`. A trial of a few minutes: --scale 0.01 --repeat 1.
 """
 
-import argparse
-import json
-import os
-import statistics
 import sys
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
+
+# ruff: noqa: E402  pylint: disable=wrong-import-position
 import backlog
 import delayed
 import disk_writes
 import queues
 import throughput
-from machine import syncs_per_second
-
-
-@dataclass
-class Figure:
-    text: str
-    at_least: float = None
-    at_most: float = None
-    unit: str = ""
-
-    def asked(self):
-        if self.at_least is not None:
-            return f">= {self.at_least:g} {self.unit}".rstrip()
-        if self.at_most is not None:
-            return f"<= {self.at_most:g} {self.unit}".rstrip()
-        return "-"
-
-    def reached(self, value):
-        return (self.at_least is None or value >= self.at_least) and (
-            self.at_most is None or value <= self.at_most
-        )
-
+from figures import Figure, measure
 
 FIGURES = {
     "store.rate.1k": Figure("store alone, 1 KiB, of disk and CPU in turns", at_least=80, unit="%"),
@@ -83,74 +59,5 @@ GROUPS = {
 }
 
 
-def parse():
-    parser = argparse.ArgumentParser(
-        prog="tests/benchmarks/run storage", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("groups", nargs="*", help=f"of {', '.join(GROUPS)}; all")
-    parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of messages")
-    parser.add_argument("--repeat", type=int, default=5, help="runs; their medians count")
-    parser.add_argument("--duration", type=float, default=5.0, help="seconds of timed runs")
-    parser.add_argument("--directory", default=tempfile.gettempdir(), help="on the disk meant")
-    parser.add_argument("--results", type=Path, help="a JSON file for all values")
-    options = parser.parse_args()
-    unknown = set(options.groups) - set(GROUPS)
-    if unknown:
-        parser.error(f"no such group: {', '.join(sorted(unknown))}")
-    options.scaled = lambda count: max(int(count * options.scale) // 1000 * 1000, 1000)
-    return options
-
-
-def medians(runs):
-    """One dictionary of all runs' values; lists within a run count as runs."""
-    values = {}
-    for one in runs:
-        for name, value in one.items():
-            values.setdefault(name, []).extend(value if isinstance(value, list) else [value])
-    return {name: statistics.median(some) for name, some in values.items()}, values
-
-
-def show(values):
-    """Prints the figures of a group and what else was found; returns (reached, missed)."""
-    reached = missed = 0
-    for name, value in values.items():
-        figure = FIGURES.get(name)
-        if figure is None:
-            print(f"    {name:<46} {value:>12,.2f}")
-            continue
-        good = figure.reached(value)
-        reached, missed = reached + good, missed + (not good)
-        mark = "" if good else "   MISSED"
-        print(f"{figure.text:<50} {figure.asked():>12} {value:>12,.2f}{mark}")
-    sys.stdout.flush()
-    return reached, missed
-
-
-def main():
-    options = parse()
-    sync_s = 1 / syncs_per_second(options.directory, 4096, 1)
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, 4 KiB and fdatasync in "
-          f"{options.directory}: {sync_s * 1e6:.0f} us, scale {options.scale:g}")  # fmt: skip
-    print(f"{'figure':<50} {'asked':>12} {'measured':>12}")
-    passed = failed = 0
-    everything = {"sync_us": [sync_s * 1e6], "scale": options.scale}
-    for name in options.groups or GROUPS:
-        measure, repeated = GROUPS[name]
-        try:
-            runs = [measure(options) for _ in range(options.repeat if repeated else 1)]
-        except (RuntimeError, OSError, AssertionError) as error:
-            print(f"{name}: {error}")
-            failed += 1
-            continue
-        found, all_values = medians(runs)
-        everything.update(all_values)
-        reached, missed = show(found)
-        passed, failed = passed + reached, failed + missed
-    if options.results:
-        options.results.write_text(json.dumps(everything, indent=2) + "\n")
-    print(f"{passed} passed, {failed} failed")
-    return 0 if passed and not failed else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(measure("tests/benchmarks/run storage", __doc__, FIGURES, GROUPS))

@@ -1,5 +1,6 @@
 """What the figures are measured with: a broker process, lepus-perf, and what the system tells."""
 
+import base64
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,12 +25,14 @@ START_TIMEOUT_S = 300
 
 
 class Broker:
-    """A broker with a data directory of its own, removed by `close`."""
+    """A broker with a data directory of its own, removed by `close`; the arguments are its own."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *arguments):
         self.folder = Path(tempfile.mkdtemp(prefix="lepus-figures-", dir=folder))
         self.data = self.folder / "data"
+        self.arguments = arguments
         self.port = 0
+        self.management_port = 0
         self.process = None
 
     def __enter__(self):
@@ -41,16 +45,16 @@ class Broker:
     def start(self):
         """Returns the seconds from the start of the process to its line `ready`."""
         command = [BROKER, "--bind", "127.0.0.1", "--port", self.port, "--management-port", 0]
-        command += ["--data-dir", self.data]
+        command += ["--data-dir", self.data, *self.arguments]
         with open(self.folder / "log", "ab") as log:
             before = time.monotonic()
             self.process = subprocess.Popen(
                 [str(part) for part in command], stdout=subprocess.PIPE, stderr=log, text=True
             )
         for line in self.process.stdout:
-            found = re.match(r"ready amqp=\S*:(\d+)", line)
+            found = re.match(r"ready amqp=\S*:(\d+) management=\S*:(\d+)", line)
             if found:
-                self.port = int(found.group(1))
+                self.port, self.management_port = int(found.group(1)), int(found.group(2))
                 return time.monotonic() - before
         raise RuntimeError(f"the broker did not start: {(self.folder / 'log').read_text()[-2000:]}")
 
@@ -96,6 +100,27 @@ class Broker:
         connection.handshake()
         connection.open_channel(1)
         return connection
+
+    def store(self):
+        """The figures of the store."""
+        return self.manage(f"nodes/{self.manage('nodes')[0]['name']}")["lepus_store"]
+
+    def manage(self, path):
+        """What the management API answers."""
+        token = base64.b64encode(b"guest:guest").decode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.management_port}/api/{path}",
+            headers={"Authorization": f"Basic {token}"},
+        )
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def cycles(self, kind, *options):
+        """The phases of one `lepus-perf cycles`."""
+        result = self.folder / "result.json"
+        command = [PERF, "cycles", kind, "--port", self.port, "--broker-pid", self.process.pid]
+        run([*command, "--json", result, *options])
+        return json.loads(result.read_text())
 
     def perf(self, *options):
         """The result of one `lepus-perf run`."""
