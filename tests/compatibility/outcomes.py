@@ -187,20 +187,3 @@ def run_cargo_tests(suite, source, environment, directory, exceptions, timeout=4
             if not any(test.startswith(f"{program} ") for test in outcomes.failed):
                 outcomes.failed[program] = line
     return outcomes
-
-
-def run_programs(suite, commands, source, environment, directory, exceptions, timeout=60):
-    """Programs that are a test each, by their names: it passes if the program ends with success."""
-    outcomes = Outcomes(suite, exceptions)
-    for name, command in commands.items():
-        log = directory / f"{name}.log"
-        try:
-            options = {"cwd": source, "env": {**os.environ, **environment}}
-            passed = run(command, log, timeout, **options).returncode == 0
-        except subprocess.TimeoutExpired:
-            passed = False
-        if passed:
-            outcomes.passed.add(name)
-        else:
-            outcomes.failed[name] = log.read_text()[-2000:]
-    return outcomes
