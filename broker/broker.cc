@@ -8,10 +8,12 @@
 #include <utility>
 
 #include <boost/asio/post.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
 #include "broker/log.h"
+#include "broker/model/names.h"
 #include "broker/model/queue_arguments.h"
 #include "broker/transport/peer.h"
 #include "broker/transport/tls_stream.h"
@@ -118,6 +120,7 @@ Result<void> Broker::start() {
   if (auto loaded = load_definitions(); !loaded) {
     return loaded;
   }
+  identify_cluster();
   resources_.start();
   if (auto opened = open_management(); !opened) {
     return opened;
@@ -229,6 +232,20 @@ Result<void> Broker::load_definitions() {
   }
   spdlog::info("loaded definitions from {}", path);
   return {};
+}
+
+void Broker::identify_cluster() {
+  const auto parameters = topology_->list_parameters("");
+  const bool is_identified = std::ranges::any_of(parameters, [](const auto& parameter) {
+    return parameter.component.empty() && parameter.name == "internal_cluster_id";
+  });
+  if (!is_identified) {
+    topology_->put_parameter(
+        {.component = {},
+         .vhost = {},
+         .name = "internal_cluster_id",
+         .value = fmt::format("\"rabbitmq-cluster-id-{}\"", model::random_name_part({}))});
+  }
 }
 
 Result<void> Broker::open_management() {

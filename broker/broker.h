@@ -52,6 +52,8 @@ class Broker final : public model::TopologyListener {
  private:
   Result<void> open_store();
   Result<void> load_definitions();
+  /// The first start makes the global parameter `internal_cluster_id`, as RabbitMQ's does.
+  void identify_cluster();
   Result<void> load();
   [[nodiscard]] BrokerAccessEnvironment access_environment();
   /// Makes the management server, and starts it unless it isn't wanted.

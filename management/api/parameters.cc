@@ -56,14 +56,21 @@ std::optional<Row> find_parameter(const Context& context) {
   return std::nullopt;
 }
 
-Rows list_globals(const model::Topology& topology) {
-  Rows rows = topology.list_parameters("");
+/// The stored ones, and the cluster's name even if nobody has set it.
+Rows list_globals(const Context& context) {
+  Rows rows = context.broker.topology().list_parameters("");
   std::erase_if(rows, [](const Row& row) { return !row.component.empty(); });
+  if (std::ranges::find(rows, "cluster_name", &Row::name) == rows.end()) {
+    rows.push_back({.component = {},
+                    .vhost = {},
+                    .name = "cluster_name",
+                    .value = to_text(json(cluster_name(context)))});
+  }
   return rows;
 }
 
 std::optional<Row> find_global(const Context& context) {
-  for (Row& row : list_globals(context.broker.topology())) {
+  for (Row& row : list_globals(context)) {
     if (row.name == context.path("name")) {
       return std::move(row);
     }
@@ -187,7 +194,7 @@ Task<Response> delete_parameter(const Context& context) {
 }
 
 Response list_global_parameters(const Context& context) {
-  return list_rows(context, list_globals(context.broker.topology()), global_parameter_json);
+  return list_rows(context, list_globals(context), global_parameter_json);
 }
 
 Response get_global_parameter(const Context& context) {

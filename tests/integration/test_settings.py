@@ -48,6 +48,15 @@ def test_definitions_take_the_place_of_the_default_user(private_broker, test_dir
         broker.restart()
 
 
+def test_a_cluster_keeps_its_name_and_identifier(private_broker):
+    broker = private_broker()
+    parameters = Management(broker).get("global-parameters")
+    assert [each["name"] for each in parameters] == ["cluster_name", "internal_cluster_id"]
+    assert parameters[1]["value"].startswith("rabbitmq-cluster-id-")
+    broker.restart()
+    assert Management(broker).get("global-parameters") == parameters
+
+
 def test_wrong_definitions_end_the_start(private_broker, test_directory):
     definitions = test_directory / "definitions.json"
     definitions.write_text('{"queues":[{"name":"q","vhost":"nope"}]}')

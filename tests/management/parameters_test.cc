@@ -22,7 +22,8 @@ TEST_F(ParametersApiTest, GlobalOnesArePutShownAndDeleted) {
   EXPECT_EQ(put(path, R"({"name":"other","value":{"port":1883}})"), 201);
   EXPECT_EQ(put(path, R"({"value":[1883,"x"]})"), 204);
   EXPECT_EQ(get(path), json::parse(R"({"name":"mqtt_port","value":[1883,"x"]})"));
-  EXPECT_EQ(get("global-parameters"), json::array({get(path)}));
+  EXPECT_EQ(get("global-parameters"),
+            json::array({get("global-parameters/cluster_name"), get(path)}));
   EXPECT_EQ(request(Method::del, path).status, 204);
   EXPECT_EQ(request(Method::del, path).status, 404);
   expect_error(request(Method::put, path, "{}"), 400, "bad_request", "[{key_missing,value}]");
