@@ -6,7 +6,7 @@ root=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 
 packages_to_build=(g++ cmake ninja-build ccache mold pkg-config libboost1.81-dev librocksdb-dev libfmt-dev
   libisal-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libssl-dev libpcre2-dev)
-packages_to_test=(libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv strace)
+packages_to_test=(libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv strace valgrind)
 packages_to_tidy=(clang-16 clang-tidy-16 clang-format-16 python3 git)
 
 say() { printf '%s\n' "$*" >&2; }

@@ -102,7 +102,7 @@ def instructions_per_message(broker, options):
     try:
         result = broker.perf(
             "--scenario", "transient-1k", "--prefetch", 1000, "--manual-ack", "--ack-every", 50,
-            "--duration", options.duration,
+            "--in-flight", 5000, "--duration", options.duration,
         )  # fmt: skip
     finally:
         counting.send_signal(2)
