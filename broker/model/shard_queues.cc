@@ -347,6 +347,9 @@ void ShardQueues::start_read(StoredQueue& queue, Priority priority,
   environment_.store->read(
       {id, priority, positions, limits::read_chunk_rows_max, bytes_max},
       [chunk](Position position, bool transient, std::string_view payload) {
+        if (!chunk->damage.empty()) {
+          return;  // What lies behind what can't be read waits for it.
+        }
         if (auto message = Message::from_stored(payload)) {
           chunk->rows.push_back({position, transient, std::move(*message)});
         } else {
