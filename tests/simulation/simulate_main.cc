@@ -49,6 +49,7 @@ int main(int argument_count, char** arguments) {
   std::uint64_t crashes = 0;
   std::uint64_t interrupted_starts = 0;
   std::uint64_t store_faults = 0;
+  std::uint64_t read_faults = 0;
   for (const std::uint64_t last = options.seed + count; options.seed < last; ++options.seed) {
     const auto result = lepus::simulation::run_simulation(options, steps);
     emissions += result.emissions;
@@ -56,6 +57,7 @@ int main(int argument_count, char** arguments) {
     crashes += result.crashes;
     interrupted_starts += result.interrupted_starts;
     store_faults += result.store_faults;
+    read_faults += result.read_faults;
     if (!result.violation.empty()) {
       ++failures;
       std::printf("seed %llu: %s\n", static_cast<unsigned long long>(options.seed),
@@ -67,10 +69,10 @@ int main(int argument_count, char** arguments) {
   }
   std::printf(
       "%llu runs, %llu failed; %llu deliveries, %llu confirms, %llu restarts, "
-      "%llu interrupted starts, %llu failed writes\n",
+      "%llu interrupted starts, %llu failed writes, %llu failed reads\n",
       static_cast<unsigned long long>(count), static_cast<unsigned long long>(failures),
       static_cast<unsigned long long>(emissions), static_cast<unsigned long long>(confirms),
       static_cast<unsigned long long>(crashes), static_cast<unsigned long long>(interrupted_starts),
-      static_cast<unsigned long long>(store_faults));
+      static_cast<unsigned long long>(store_faults), static_cast<unsigned long long>(read_faults));
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -155,11 +155,35 @@ void SimulatedStore::answer() {
   }
 }
 
-void SimulatedStore::read_one(std::size_t index) {
+SimulatedStore::Read SimulatedStore::take_read(std::size_t index) {
   const auto place = reads_.begin() + static_cast<std::ptrdiff_t>(index);
-  const Read read = std::move(*place);
+  Read read = std::move(*place);
   reads_.erase(place);
+  return read;
+}
+
+void SimulatedStore::read_one(std::size_t index, std::size_t rows_max) {
+  Read read = take_read(index);
+  read.request.rows_max = std::min(read.request.rows_max, rows_max);
   read.done(disk_.backend().read(read.request, read.visit));
+}
+
+void SimulatedStore::fail_read(std::size_t index, std::size_t rows, ReadFault fault) {
+  const Read read = take_read(index);
+  std::size_t count = 0;
+  storage::ReadOutcome outcome = disk_.backend().read(
+      read.request, [&](storage::Position position, bool transient, std::string_view payload) {
+        const bool is_behind = ++count > rows;
+        if (fault == ReadFault::damage) {
+          read.visit(position, transient, count == rows + 1 ? std::string_view{} : payload);
+        } else if (!is_behind) {
+          read.visit(position, transient, payload);
+        }
+      });
+  if (fault == ReadFault::error) {
+    outcome = {.failed = true, .error = read_error, .covered_below = read.request.positions.begin};
+  }
+  read.done(std::move(outcome));
 }
 
 void SimulatedStore::crash(std::size_t durable_units, Random& random) {

@@ -26,6 +26,15 @@ enum class StoreFault {
   hides_faults,      ///< says that it has committed what may be lost
 };
 
+/// What may happen to a read. The next attempt may succeed.
+enum class ReadFault {
+  error,   ///< the store says that it has failed
+  damage,  ///< one row is not what was written
+};
+
+/// What a failed read says.
+inline constexpr const char* read_error = "a simulated fault of a read";
+
 /// A Store over the backend of a simulated disk, without threads: what is appended or read waits
 /// until the scheduler lets it go on. A commit has two steps, being durable and being answered, and
 /// a crash may come between them.
@@ -66,8 +75,10 @@ class SimulatedStore final : public storage::Store {
   void commit(std::size_t units);
   /// The first durable unit is answered.
   void answer();
-  /// The read at that place among those that wait is done.
-  void read_one(std::size_t index);
+  /// The read at that place among those that wait is done, up to so many rows.
+  void read_one(std::size_t index, std::size_t rows_max);
+  /// It fails after so many rows, or brings a damaged one behind them.
+  void fail_read(std::size_t index, std::size_t rows, ReadFault fault);
   /// The first units become durable, the others are lost, and none is answered any more. The power
   /// may go while some of the others are written, which then are there, all of them, or not.
   void crash(std::size_t durable_units, Random& random);
@@ -101,6 +112,7 @@ class SimulatedStore final : public storage::Store {
     std::uint64_t at = 0;
   };
 
+  [[nodiscard]] Read take_read(std::size_t index);
   [[nodiscard]] storage::Outcome write(std::vector<storage::AppendUnit>& units);
   void break_batches(storage::AppendUnit& unit);
   [[nodiscard]] std::vector<storage::AppendUnit> take(std::size_t units);

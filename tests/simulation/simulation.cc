@@ -226,6 +226,7 @@ RunResult run_simulation(WorldOptions options, std::size_t steps) {
   result.emissions = world->checker.emission_count();
   result.confirms = world->checker.confirmed_count();
   result.store_faults = world->store_faults;
+  result.read_faults = world->read_faults;
   result.interrupted_starts = world->interrupted_starts;
   result.fingerprint = world->random.number() ^ world->checker.moment();
   if (!result.violation.empty()) {

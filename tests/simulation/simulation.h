@@ -16,6 +16,7 @@ struct RunResult {
   std::uint64_t crashes = 0;
   std::uint64_t interrupted_starts = 0;  ///< in which the power went
   std::uint64_t store_faults = 0;        ///< writes that failed
+  std::uint64_t read_faults = 0;         ///< reads that failed
   std::uint64_t fingerprint = 0;         ///< equal for equal runs
 };
 

@@ -27,11 +27,13 @@ struct Totals {
   std::uint64_t crashes = 0;
   std::uint64_t interrupted_starts = 0;
   std::uint64_t store_faults = 0;
+  std::uint64_t read_faults = 0;
 
   void add(const RunResult& result) {
     crashes += result.crashes;
     interrupted_starts += result.interrupted_starts;
     store_faults += result.store_faults;
+    read_faults += result.read_faults;
   }
 };
 
@@ -48,6 +50,7 @@ TEST_P(SimulationTest, KeepsItsPromises) {
   EXPECT_GT(totals.crashes, seeds + seeds / 4);
   EXPECT_GT(totals.interrupted_starts, seeds / 8);
   EXPECT_GT(totals.store_faults, seeds / 4);
+  EXPECT_GT(totals.read_faults, seeds);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, SimulationTest, ::testing::Values(1, 2, 3));
@@ -64,6 +67,7 @@ TEST(SimulationTest, KeepsItsPromisesOverTheRealStore) {
   EXPECT_GT(totals.crashes, real_store_seeds) << "starts are what this is for";
   EXPECT_GT(totals.interrupted_starts, 0U);
   EXPECT_GT(totals.store_faults, 0U);
+  EXPECT_GT(totals.read_faults, 0U);
 }
 
 TEST(SimulationTest, TheSameSeedMakesTheSameRun) {

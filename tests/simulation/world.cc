@@ -207,6 +207,7 @@ World::World(const WorldOptions& options)
       has_expiring_messages(options.seed % 2 == 0),
       queues(choose_queues(random, options.seed % 2 == 0)),
       has_large_messages(random.one_in(4)),
+      read_faults_one_in(random.one_in(3) ? random.between(1, 6) : 0),
       checker(queues),
       options_(options),
       disk_(make_simulated_disk(options.store, options.seed,
@@ -527,9 +528,24 @@ bool World::read_store() {
   if (store_->waiting_reads() == 0) {
     return false;
   }
-  trace("store: a read");
-  store_->read_one(random.below(store_->waiting_reads()));
+  read_one(random.below(store_->waiting_reads()), read_faults_one_in);
   return true;
+}
+
+void World::read_one(std::size_t index, std::size_t fails_one_in) {
+  // What a queue reads at a time is more than most have, and is to end somewhere in between.
+  constexpr std::size_t rows_few = 6;
+  if (fails_one_in != 0 && random.one_in(fails_one_in)) {
+    const std::size_t rows = random.below(rows_few);
+    const bool is_damage = random.one_in(4);
+    trace("store: a read {} after {} rows", is_damage ? "is damaged" : "fails", rows);
+    ++read_faults;
+    store_->fail_read(index, rows, is_damage ? ReadFault::damage : ReadFault::error);
+    return;
+  }
+  const std::size_t rows_max = random.one_in(2) ? SIZE_MAX : random.between(1, rows_few);
+  trace("store: a read");
+  store_->read_one(index, rows_max);
 }
 
 void World::tick(std::int64_t by_ms) {

@@ -149,11 +149,14 @@ class World final : public model::TopologyListener {
   const bool has_expiring_messages;
   std::vector<QueueTraits> queues;
   bool has_large_messages = false;
+  /// How often a read of the store fails; 0: never.
+  const std::size_t read_faults_one_in;
   Checker checker;
   std::vector<std::unique_ptr<Client>> clients;
   std::vector<std::string> faults;       ///< what shards reported
   std::uint64_t store_faults = 0;        ///< writes that failed
   std::uint64_t interrupted_starts = 0;  ///< in which the power went
+  std::uint64_t read_faults = 0;         ///< reads that failed
 
  private:
   class ObservedHost;
@@ -188,6 +191,7 @@ class World final : public model::TopologyListener {
   [[nodiscard]] bool start_broker();
   void shut_down();
   void end_turn(OneShard& shard);
+  void read_one(std::size_t index, std::size_t fails_one_in);
   void carry(model::ShardIndex from, model::ShardIndex to, std::size_t count);
   bool round(bool act);
   void check_limits(const model::Queue& queue);
