@@ -216,7 +216,8 @@ World::World(const WorldOptions& options)
     auto* connection =
         connections(model::shard_of(reference.connection)).find(reference.connection);
     auto* channel = connection == nullptr ? nullptr : connection->find_channel(reference.channel);
-    return channel == nullptr || channel->serial() != reference.serial || channel->row().closing;
+    return channel == nullptr || channel->serial() != reference.serial || channel->row().closing ||
+           connection->state() == connection::Connection::State::closing;
   };
   checker.now_ms = [this] { return clock.wall_ms(); };
   clients.push_back(std::make_unique<Client>(*this, Role::administrator, 0));
