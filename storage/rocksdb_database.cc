@@ -282,7 +282,21 @@ rocksdb::Status RocksdbDatabase::open() {
       rocksdb::DB::Open(options_, path_.string(), descriptors_, &handles_, &db);
   db_.reset(db);
   families_ = in_order(handles_);
+  if (status.ok()) {
+    status = forget_old_logs();
+  }
+  if (!status.ok()) {
+    close();
+  }
   return status;
+}
+
+/// What they held is in tables now. RocksDB removes them later: after a power cut their names could
+/// be there again, with a part of what they held, beside the beginning of the next log.
+rocksdb::Status RocksdbDatabase::forget_old_logs() {
+  std::unique_ptr<rocksdb::LogFile> current;
+  const rocksdb::Status status = db_->GetCurrentWalFile(&current);
+  return status.ok() ? remove_logs_before(*options_.env, path_, current->LogNumber()) : status;
 }
 
 void RocksdbDatabase::open_for_reading() {

@@ -82,6 +82,7 @@ class RocksdbDatabase {
 
   [[nodiscard]] Result<void> open_first();
   [[nodiscard]] rocksdb::Status open();
+  [[nodiscard]] rocksdb::Status forget_old_logs();
   void open_for_reading();
   void close();
 

@@ -308,4 +308,24 @@ Result<void> cut_torn_log_end(rocksdb::Env& environment, const fs::path& store,
   return {};
 }
 
+rocksdb::Status remove_logs_before(rocksdb::Env& environment, const fs::path& store,
+                                   std::uint64_t number) {
+  std::vector<std::string> names;
+  rocksdb::Status status = environment.GetChildren(store.string(), &names);
+  for (const std::string& name : names) {
+    const auto found = log_number(name);
+    if (status.ok() && found && *found < number) {
+      const std::string path = (store / name).string();
+      status = environment.DeleteFile(path);
+      // RocksDB may have been quicker.
+      status = environment.FileExists(path).IsNotFound() ? rocksdb::Status::OK() : status;
+    }
+  }
+  std::unique_ptr<rocksdb::Directory> directory;
+  if (status.ok()) {
+    status = environment.NewDirectory(store.string(), &directory);
+  }
+  return status.ok() ? directory->Fsync() : status;
+}
+
 }  // namespace lepus::storage

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 
+#include <rocksdb/status.h>
+
 #include "broker/base/result.h"
 #include "storage/log_sink.h"
 
@@ -37,5 +39,10 @@ struct LogScan {
 /// @param store  the directory of the database, which nobody has open
 [[nodiscard]] Result<void> cut_torn_log_end(rocksdb::Env& environment,
                                             const std::filesystem::path& store, const LogSink& log);
+
+/// Removes the logs with lower numbers, so that they stay removed after a power cut.
+[[nodiscard]] rocksdb::Status remove_logs_before(rocksdb::Env& environment,
+                                                 const std::filesystem::path& store,
+                                                 std::uint64_t number);
 
 }  // namespace lepus::storage

@@ -20,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -114,6 +115,25 @@ TEST_F(RocksdbResumeTest, WhatTheLogHeldIsNotWrittenTwice) {
   crash_and_open();
   EXPECT_THAT(read_rows(), ElementsAre(0, 1, 2, 3));
   EXPECT_EQ(recovered_.last_numbers.at(0), 2u);
+}
+
+TEST_F(RocksdbResumeTest, APowerCutDoesNotBringBackTheLogThatHasFailed) {
+  const auto logs = [this] {
+    std::vector<std::string> names;
+    EXPECT_TRUE(environment_.GetChildren("/data/store", &names).ok());
+    std::erase_if(names, [](const std::string& name) { return !name.ends_with(".log"); });
+    return names;
+  };
+  const std::vector<std::string> failed = logs();
+  ASSERT_THAT(failed, SizeIs(1));
+  disk().fail({.operation = FileOperation::sync, .path_part = ".log"});
+  auto units = row(3);
+  EXPECT_EQ(backend_->commit(units), Outcome::unknown);
+  disk().end_fault();
+  environment_.hold_jobs();
+  backend_->resume();
+  disk().power_cut(Loss::tail);
+  EXPECT_THAT(logs(), Not(Contains(failed.front())));
 }
 
 TEST_F(RocksdbResumeTest, WhatTheLogHadNotIsWrittenAgain) {
