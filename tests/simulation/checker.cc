@@ -72,7 +72,7 @@ void Checker::note_left_behind(const model::ChannelRef& reference, const Observe
   for (const auto& [consumer, names] : channel.held) {
     for (const MessageName& name : names) {
       if (consumer != model::ConsumerId::none && queues_[name.queue].single_active &&
-          name.first_death == never_died) {
+          name.first_death == never_died && !is_delayed(messages_.at(name))) {
         left_behind_[name.queue][name] = reference;
       }
     }
@@ -91,6 +91,10 @@ void Checker::release_all(ObservedChannel& channel) {
 }
 
 void Checker::published(const MessageName& name, const Published& what) {
+  has_no_letters(name, add(name, what));
+}
+
+Checker::Message& Checker::add(const MessageName& name, const Published& what) {
   const QueueTraits& queue = queues_[name.queue];
   Message& message = messages_[name];
   message.asked_persistent = what.persistent;
@@ -107,7 +111,7 @@ void Checker::published(const MessageName& name, const Published& what) {
   if (what.transaction != 0) {
     transactions_[what.transaction - 1].publishes.push_back(name);
   }
-  has_no_letters(name, message);
+  return message;
 }
 
 void Checker::confirm(const MessageName& name) {
@@ -117,6 +121,9 @@ void Checker::confirm(const MessageName& name) {
   }
   message.confirmed = true;
   ++confirmed_count_;
+  if (message.routed != nullptr) {
+    message.routed->due_by_ms = now_ms() + message.routed->delay_ms;
+  }
 }
 
 void Checker::answered(const std::vector<MessageName>& names, bool refused) {
@@ -124,7 +131,9 @@ void Checker::answered(const std::vector<MessageName>& names, bool refused) {
     std::ranges::for_each(names, [this](const MessageName& name) { confirm(name); });
     return;
   }
-  const auto may_refuse = [this](const MessageName& name) { return queues_[name.queue].refuses(); };
+  const auto may_refuse = [this](const MessageName& name) {
+    return queues_[name.queue].refuses() && !is_delayed(messages_.at(name));
+  };
   const auto count = std::ranges::count_if(names, may_refuse);
   if (store_has_failed_) {
     return;  // It may be there or not.
@@ -179,15 +188,12 @@ void Checker::settling_arrived(const SentSettling& sent) {
 
 void Checker::removal_begins(std::uint32_t queue) {
   ++removals_[queue];
-  for (auto found = messages_.lower_bound({queue, 0, 0});
-       found != messages_.end() && found->first.queue == queue; ++found) {
-    found->second.may_be_gone = true;
-    found->second.removed = true;
-  }
+  note_removed(queue, true);
 }
 
 void Checker::removal_ends(std::uint32_t queue) {
   --removals_[queue];
+  note_removed(queue, false);
 }
 
 void Checker::release(Message& message, const MessageName& name) {
@@ -209,6 +215,7 @@ void Checker::emitted(const Emission& emission) {
     return;
   }
   Message& message = found->second;
+  check_release(emission.name, message, emission.published_ms);
   check_limits(emission, message);
   if (message.doubled) {
     ++message.emissions;
@@ -287,7 +294,8 @@ void Checker::check_failover(const Emission& emission, const Message& message) {
   }
   auto& left_behind = found->second;
   left_behind.erase(emission.name);
-  if (emission.consumer == model::ConsumerId::none || emission.name.first_death != never_died) {
+  if (emission.consumer == model::ConsumerId::none || emission.name.first_death != never_died ||
+      is_delayed(message)) {
     return;  // basic.get may come while the consumer is still there.
   }
   const auto end = left_behind.lower_bound(emission.name);
@@ -311,6 +319,10 @@ void Checker::check_order(const Emission& emission, Message& message) {
   }
   // Dead letters come in the order of their deaths.
   if (message.emitted_in_order == order_ || emission.name.first_death != never_died) {
+    return;
+  }
+  if (is_delayed(message)) {
+    check_due_order(emission, message);
     return;
   }
   std::uint64_t& last =
@@ -384,6 +396,7 @@ void Checker::batch_durable(std::span<const storage::MemoryBatch::QueueChange> c
 void Checker::begin_order_anew() {
   ++order_;
   last_number_.clear();
+  last_due_ms_.clear();
 }
 
 void Checker::check_nothing_lost() {

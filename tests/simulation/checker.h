@@ -16,7 +16,9 @@
 #include "broker/model/ids.h"
 #include "broker/model/message.h"
 #include "storage/memory_batch.h"
+#include "tests/simulation/exchange_traits.h"
 #include "tests/simulation/queue_traits.h"
+#include "tests/simulation/route_history.h"
 
 namespace lepus::simulation {
 
@@ -95,7 +97,10 @@ struct SentSettling {
 /// certain: where bytes are still on their way, both ways are allowed.
 class Checker {
  public:
-  explicit Checker(std::vector<QueueTraits> queues) : queues_(std::move(queues)) {
+  explicit Checker(std::vector<QueueTraits> queues, std::vector<ExchangeTraits> exchanges = {})
+      : queues_(std::move(queues)),
+        exchanges_(std::move(exchanges)),
+        routes_(exchanges_.size() * queues_.size()) {
     removals_.resize(queues_.size());
   }
 
@@ -118,6 +123,10 @@ class Checker {
   std::shared_ptr<ObservedChannel> channel_opened(const model::ChannelRef& channel);
   void channel_closed(const model::ChannelRef& channel);
   void published(const MessageName& name, const Published& what);
+  /// Through an exchange to those of these queues that it leads to when the message is due.
+  /// @param delay_ms  0 or less: at once
+  void published_through(std::uint32_t exchange, std::int64_t delay_ms,
+                         const std::vector<MessageName>& names, const Published& what);
   /// A publish to these queues is answered.
   void answered(const std::vector<MessageName>& names, bool refused);
   SentSettling settled(const model::ChannelRef& channel, const MessageName& name,
@@ -130,6 +139,10 @@ class Checker {
   /// be gone.
   void removal_begins(std::uint32_t queue);
   void removal_ends(std::uint32_t queue);
+  /// A binding is made or removed; until the answer nobody knows whether it is there.
+  void route_changes(std::uint32_t exchange, std::uint32_t queue);
+  void route_changed(std::uint32_t exchange, std::uint32_t queue, bool leads);
+  [[nodiscard]] bool route_is_certain(std::uint32_t exchange, std::uint32_t queue) const;
   [[nodiscard]] TransactionNumber transaction_begins();
   /// tx.commit is sent; what it settles is settled() now.
   void transaction_commits(TransactionNumber number, std::vector<SentSettling> settlements);
@@ -150,9 +163,19 @@ class Checker {
 
   /// All connections are gone, and everything that was not durable.
   void broker_restarted(bool clean);
+
+  /// Of a row that a start has found.
+  struct FoundRow {
+    std::size_t count = 0;
+    std::int64_t published_ms = 0;  ///< to its queue
+  };
+
   /// What a start has found, each unsettled row once.
-  using Found = std::map<MessageName, std::size_t>;
-  void found_at_start(const Found& found);
+  using Found = std::map<MessageName, FoundRow>;
+  /// Publisher and number of what was still delayed, and how often.
+  using FoundDelayed = std::map<std::pair<std::uint32_t, std::uint64_t>, std::size_t>;
+  /// @param delayed  by exchange
+  void found_at_start(const Found& found, const std::vector<FoundDelayed>& delayed);
   /// Between two steps: deliveries that only a channel closed by the broker allows are looked at
   /// once more.
   void check_suspicions();
@@ -164,6 +187,9 @@ class Checker {
   /// Whether that consumer's client has the message and has not settled it.
   [[nodiscard]] bool holds(const MessageName& name, model::ConsumerId consumer) const;
 
+  /// By then everything that waits now is due.
+  [[nodiscard]] std::int64_t last_due_ms() const;
+
   [[nodiscard]] std::uint64_t emission_count() const { return emission_count_; }
 
   /// Not less than what the clients ever had of the queue at a time.
@@ -172,6 +198,22 @@ class Checker {
   [[nodiscard]] std::uint64_t confirmed_count() const { return confirmed_count_; }
 
  private:
+  /// A publish through an exchange, to all of its queues together.
+  struct Routed {
+    std::uint32_t exchange = 0;
+    std::int64_t delay_ms = 0;
+    std::int64_t due_ms = 0;                     ///< not before
+    std::optional<std::int64_t> due_by_ms = {};  ///< it is confirmed: nor later
+    std::optional<std::int64_t> released_ms = {};
+    bool is_kept = false;  ///< a start has found it waiting
+    bool is_released_durably = false;
+    bool is_gone = false;       ///< a start has not
+    bool is_forgotten = false;  ///< it may have waited in memory only when that was lost
+    std::vector<MessageName> names;
+
+    [[nodiscard]] bool is_delayed() const { return delay_ms > 0; }
+  };
+
   struct Message {
     bool asked_persistent = false;
     bool persistent = false;  ///< as far as its queue goes by that
@@ -207,6 +249,7 @@ class Checker {
     bool must_be_redelivered = false;
     model::QueueId queue_id{};
     model::MessagePlace place;
+    std::shared_ptr<Routed> routed;  ///< it is here if its exchange has led here
   };
 
   struct Transaction {
@@ -221,6 +264,7 @@ class Checker {
 
   using OrderKey = std::tuple<std::uint32_t, std::uint32_t, std::uint8_t>;
 
+  Message& add(const MessageName& name, const Published& what);
   void check_order(const Emission& emission, Message& message);
   void check_redelivered(const Emission& emission, const Message& message);
   void check_holder(const Emission& emission, const Message& message);
@@ -234,7 +278,7 @@ class Checker {
 
   // ---- starts (checker_starts.cc)
   void message_after_restart(const MessageName& name, Message& message, bool clean);
-  void check_found(const MessageName& name, const Message& message, std::size_t count);
+  void check_found(const MessageName& name, const Message& message, const FoundRow& row);
   void check_one_place(const MessageName& name, const Found& found);
   void follow_chain(const MessageName& original, const Found& found);
   void note_letters_at_start(const MessageName& name, const Message& message, const Found& found);
@@ -262,12 +306,35 @@ class Checker {
   void check_not_passed(const Emission& emission, const Message& message);
   [[nodiscard]] bool is_lost(const MessageName& name) const;
 
+  // ---- exchanges and delays (checker_routes.cc)
+  [[nodiscard]] const RouteHistory& route(std::uint32_t exchange, std::uint32_t queue) const {
+    return routes_[exchange * queues_.size() + queue];
+  }
+
+  [[nodiscard]] RouteHistory& route(std::uint32_t exchange, std::uint32_t queue) {
+    return routes_[exchange * queues_.size() + queue];
+  }
+
+  [[nodiscard]] static bool is_delayed(const Message& message);
+  [[nodiscard]] bool waits(const Message& message) const;
+  void note_removed(std::uint32_t queue, bool begins);
+  [[nodiscard]] bool must_have_come(const MessageName& name, const Message& message) const;
+  void check_release(const MessageName& name, const Message& message, std::int64_t released_ms);
+  void check_due_order(const Emission& emission, const Message& message);
+  void routes_after_restart();
+  void delayed_at_start(std::uint32_t exchange, const FoundDelayed& delayed, const Found& found);
+  void check_delayed_at_start(const Routed& routed, std::size_t count, const Found& found);
+  void wait_anew(Routed& routed);
+  void check_not_lost_while_delayed(Routed& routed);
+
   // ---- transactions (checker_transactions.cc)
   void check_transaction(const MessageName& name, const Message& message);
   void check_transaction_is_whole(const Transaction& transaction);
 
   std::vector<QueueTraits> queues_;
-  std::vector<int> removals_;  // under way, by queue
+  std::vector<ExchangeTraits> exchanges_;
+  std::vector<RouteHistory> routes_;  // for each exchange those to all queues
+  std::vector<int> removals_;         // under way, by queue
   std::string violation_;
   std::vector<std::pair<model::ChannelRef, std::string>> suspicions_;
   std::vector<Transaction> transactions_;  ///< by number, from 1
@@ -282,6 +349,8 @@ class Checker {
   std::map<OrderKey, std::uint64_t> last_number_;
   /// Up to which number of a publisher the queue's head was dropped in this run.
   std::map<OrderKey, std::uint64_t> passed_;
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::shared_ptr<Routed>> routed_;
+  std::map<OrderKey, std::int64_t> last_due_ms_;  // by exchange, not publisher
   /// What single active consumers had when their channel was closed, with that channel: nobody else
   /// gets a later message before. By queue.
   std::map<std::uint32_t, std::map<MessageName, model::ChannelRef>> left_behind_;

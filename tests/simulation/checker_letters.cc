@@ -161,7 +161,7 @@ void Checker::check_death(const Emission& emission, const MessageName& source_na
   const bool dropped_from_head =
       emission.last_death == Death::expired ||
       (emission.last_death == Death::maxlen && queues_[source_name.queue].drops_head());
-  if (dropped_from_head && source_name.first_death == never_died) {
+  if (dropped_from_head && source_name.first_death == never_died && !is_delayed(source)) {
     std::uint64_t& passed = passed_[{source_name.queue, source_name.publisher, source.priority}];
     passed = std::max(passed, source_name.number);
   }
@@ -186,7 +186,7 @@ void Checker::note_death(const Emission& emission, const MessageName& source_nam
 /// delivered.
 void Checker::check_not_passed(const Emission& emission, const Message& message) {
   const MessageName& name = emission.name;
-  if (name.first_death != never_died || message.emissions != 0) {
+  if (name.first_death != never_died || message.emissions != 0 || is_delayed(message)) {
     return;
   }
   const auto passed = passed_.find({name.queue, name.publisher, message.priority});
@@ -221,7 +221,8 @@ bool Checker::is_lost(const MessageName& name) const {
   MessageName at = name;
   for (;;) {
     const Message& message = messages_.at(at);
-    if (message.may_be_gone || (message.settled && !message.rejected)) {
+    if (message.may_be_gone || (message.settled && !message.rejected) ||
+        !must_have_come(at, message)) {
       return false;
     }
     const bool may_leave = may_leave_by_itself(at, message);
@@ -237,7 +238,8 @@ bool Checker::is_lost(const MessageName& name) const {
 }
 
 void Checker::check_not_lost(const MessageName& name, const Message& message) {
-  if ((message.confirmed || message.kept) && is_lost(name)) {
+  const bool was_kept = message.kept || (message.routed != nullptr && message.routed->is_kept);
+  if ((message.confirmed || was_kept) && is_lost(name)) {
     fail(fmt::format("{} was {} and is lost (delivered {} times before{})", to_text(name),
                      message.confirmed ? "confirmed" : "stored", message.emissions,
                      letter_of(name) && message.rejected ? ", died on its way" : ""));

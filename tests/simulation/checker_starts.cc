@@ -13,9 +13,15 @@ void Checker::broker_restarted(bool clean) {
   while (!channels_.empty()) {
     channel_closed(model::ChannelRef{channels_.begin()->first});
   }
+  for (std::uint32_t queue = 0; queue < removals_.size(); ++queue) {
+    if (removals_[queue] > 0) {
+      note_removed(queue, false);
+    }
+  }
   for (auto& [name, message] : messages_) {
     message_after_restart(name, message, clean);
   }
+  routes_after_restart();
   suspicions_.clear();
   left_behind_.clear();
   passed_.clear();
@@ -47,6 +53,9 @@ void Checker::message_after_restart(const MessageName& name, Message& message, b
       (!clean && !queues_[name.queue].has_priorities() && had_consumer_.contains(message.queue_id));
   if (message.emitted_at < sealed_at) {
     letter_is_durable(name);
+    if (message.routed != nullptr) {
+      message.routed->is_released_durably = true;
+    }
   }
   if (message.settled) {
     // A rejected message stays until its dead letter is committed.
@@ -68,19 +77,23 @@ void Checker::letter_is_durable(const MessageName& letter) {
   }
 }
 
-void Checker::found_at_start(const Found& found) {
-  for (const auto& [name, count] : found) {
+void Checker::found_at_start(const Found& found, const std::vector<FoundDelayed>& delayed) {
+  for (std::uint32_t exchange = 0; exchange < exchanges_.size(); ++exchange) {
+    delayed_at_start(exchange, delayed[exchange], found);
+  }
+  for (const auto& [name, row] : found) {
     const auto message = messages_.find(name);
     if (message == messages_.end()) {
       fail("stored but never published: " + to_text(name));
       return;
     }
-    check_found(name, message->second, count);
+    check_found(name, message->second, row);
     check_one_place(name, found);
   }
   std::vector<MessageName> originals;
   for (const auto& [name, message] : messages_) {
-    if (name.first_death == never_died) {
+    const bool is_delayed_still = is_delayed(message) && !message.routed->is_gone;
+    if (name.first_death == never_died && !is_delayed_still) {
       originals.push_back(name);
     }
   }
@@ -89,7 +102,8 @@ void Checker::found_at_start(const Found& found) {
   }
 }
 
-void Checker::check_found(const MessageName& name, const Message& message, std::size_t count) {
+void Checker::check_found(const MessageName& name, const Message& message, const FoundRow& row) {
+  check_release(name, message, row.published_ms);
   if (message.must_be_gone && !message.doubled) {
     fail("came back after a restart although it was settled durably or transient: " +
          to_text(name));
@@ -98,10 +112,10 @@ void Checker::check_found(const MessageName& name, const Message& message, std::
     fail("stored although it was refused: " + to_text(name));
   }
   check_transaction(name, message);
-  if (count > 1 && !message.doubled) {
+  if (row.count > 1 && !message.doubled) {
     const auto source = source_of(name);
     if (!source || !queues_[source->queue].keeps_letters()) {
-      fail(fmt::format("{} is stored {} times", to_text(name), count));
+      fail(fmt::format("{} is stored {} times", to_text(name), row.count));
     }
   }
 }
@@ -148,7 +162,7 @@ void Checker::follow_chain(const MessageName& original, const Found& found) {
 void Checker::note_letters_at_start(const MessageName& name, const Message& message,
                                     const Found& found) {
   for (auto letter = letter_of(name); letter; letter = letter_of(*letter)) {
-    if (found.contains(*letter) || messages_.at(*letter).doubled) {
+    if (found.contains(*letter)) {
       return;
     }
   }

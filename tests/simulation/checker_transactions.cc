@@ -84,6 +84,7 @@ void Checker::check_transaction_is_whole(const Transaction& transaction) {
   const auto is_sure = [&](const MessageName& name, const Message& message) {
     return !message.removed && name.first_death == never_died && !message.dead &&
            !queues_[name.queue].refuses() && !may_leave_by_itself(name, message) &&
+           must_have_come(name, message) &&
            (!restarted || (message.persistent && queues_[name.queue].durable));
   };
   std::string happened;

@@ -99,7 +99,7 @@ void Client::cut() {
   incoming_.clear();
   settlings_.clear();
   content_.reset();
-  removals_.clear();
+  awaited_.clear();
 }
 
 model::ChannelRef Client::reference(std::uint16_t channel) const {
@@ -400,14 +400,12 @@ void Client::handle_answer(std::uint16_t number, ClientChannel& channel,
   if (std::holds_alternative<amqp::BasicRecoverOk>(method)) {
     channel.recovering = false;
   }
-  const bool ends_removal = std::holds_alternative<amqp::QueuePurgeOk>(method) ||
-                            std::holds_alternative<amqp::QueueBindOk>(method);
-  if (ends_removal && role_ == Role::administrator && !removals_.empty()) {
-    if (removals_.front() != no_queue) {
-      world_.trace("q{} is there again", removals_.front());
-      world_.checker.removal_ends(removals_.front());
-    }
-    removals_.erase(removals_.begin());
+  const bool is_awaited = std::holds_alternative<amqp::QueuePurgeOk>(method) ||
+                          std::holds_alternative<amqp::QueueBindOk>(method) ||
+                          std::holds_alternative<amqp::QueueUnbindOk>(method);
+  if (is_awaited && !awaited_.empty()) {
+    awaited_.front()();
+    awaited_.pop_front();
   }
   if (channel.requests == 0) {
     world_.checker.fail(fmt::format("an answer too many on channel {} of {}: {}", number,

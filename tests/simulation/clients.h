@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,9 +21,6 @@ namespace lepus::simulation {
 
 /// What clients ask for in connection.tune-ok.
 inline constexpr std::uint32_t frame_max_bytes = 131072;
-
-/// In a list of queues whose deletion is awaited: the request was something else.
-inline constexpr std::uint32_t no_queue = UINT32_MAX;
 
 class World;
 
@@ -127,7 +125,9 @@ class Client final : public connection::TransportSession {
   void connection_changed() override {}
 
   // ---- for the administrator
-  void set_up_queues();
+  /// Everything is declared, and bindings of which nobody knows whether they are there are made or
+  /// removed.
+  void set_up();
   void drain_queues();
 
  private:
@@ -166,7 +166,16 @@ class Client final : public connection::TransportSession {
   void act_as_transactor(std::uint16_t number, ClientChannel& channel, bool calm);
   void act_as_administrator(bool calm);
   void start_consumer(std::uint16_t number, ClientChannel& channel);
-  void declare(std::uint16_t number, std::uint32_t queue, bool bind);
+  std::vector<MessageName> publish_directly(std::uint16_t number, const Publisher& publisher,
+                                            const Published& what, const std::string& body);
+  std::vector<MessageName> publish_through(std::uint16_t number, const Publisher& publisher,
+                                           const Published& what, const std::string& body);
+  void send_content(std::uint16_t number, std::string_view exchange, const std::string& key,
+                    const Published& what, const std::string& headers, const std::string& body);
+  void declare(std::uint16_t number, std::uint32_t queue);
+  void bind_to_all(std::uint16_t number, std::uint32_t queue, std::function<void()> done);
+  void change_route(std::uint16_t number, std::uint32_t exchange, std::uint32_t queue, bool leads);
+  void replace_queue(std::uint16_t number, std::uint32_t queue);
   void settle_some(std::uint16_t number, ClientChannel& channel, bool calm);
   void settle(std::uint16_t number, ClientChannel& channel, std::uint64_t tag, bool multiple,
               Settling settling, bool as_reject);
@@ -198,7 +207,8 @@ class Client final : public connection::TransportSession {
   std::map<std::uint16_t, ClientChannel> channels_;
   std::deque<SettlingOnItsWay> settlings_;
   std::optional<Content> content_;
-  std::vector<std::uint32_t> removals_;  ///< of the administrator, not answered as yet, in order
+  /// What the answers to the administrator's binds and purges mean, in order.
+  std::deque<std::function<void()>> awaited_;
   std::uint32_t last_consumer_ = 0;
 };
 

@@ -185,11 +185,19 @@ void finish(World& world, RunResult& result) {
     world.come_to_rest(false);
     world.check_queues(true);
   }
+  const bool passes_before = world.random.one_in(2);
+  if (ok() && passes_before) {
+    world.pass_delays();
+  }
   if (ok() && world.random.one_in(3)) {
     ++result.crashes;
     world.random.one_in(2) ? world.restart_cleanly() : world.crash();
   }
+  if (ok() && !passes_before) {
+    world.pass_delays();
+  }
   if (ok()) {
+    world.check_queues(true);
     world.trace("==== the queues are drained");
     world.checker.begin_order_anew();
     world.clients.push_back(std::make_unique<Client>(world, Role::drainer, 99));

@@ -98,6 +98,19 @@ std::vector<QueueTraits> choose_queues(Random& random, bool is_deadly) {
   return queues;
 }
 
+std::vector<ExchangeTraits> choose_exchanges(Random& random) {
+  using Routing = ExchangeTraits::Routing;
+  static constexpr Routing routings[] = {Routing::direct, Routing::fanout, Routing::topic,
+                                         Routing::headers};
+  std::vector<ExchangeTraits> exchanges(random.one_in(2) ? 0 : random.between(1, 2));
+  for (std::size_t number = 0; number < exchanges.size(); ++number) {
+    exchanges[number] = {.name = fmt::format("delayed{}-{}", number, random.below(1000)),
+                         .durable = !random.one_in(5),
+                         .routing = routings[random.below(std::size(routings))]};
+  }
+  return exchanges;
+}
+
 }  // namespace
 
 /// Sees what the queues of a shard tell the connections of the same shard.
@@ -206,9 +219,10 @@ World::World(const WorldOptions& options)
     : random(options.seed),
       has_expiring_messages(options.seed % 2 == 0),
       queues(choose_queues(random, options.seed % 2 == 0)),
+      exchanges(choose_exchanges(random)),
       has_large_messages(random.one_in(4)),
       read_faults_one_in(random.one_in(3) ? random.between(1, 6) : 0),
-      checker(queues),
+      checker(queues, exchanges),
       options_(options),
       disk_(make_simulated_disk(options.store, options.seed,
                                 options.mutation != Mutation::store_does_not_sync)) {
@@ -266,7 +280,7 @@ void World::make_store() {
 
 /// Until a start comes to its end with the power on.
 void World::boot() {
-  while (!start_broker() && checker.violation().empty()) {
+  while (checker.violation().empty() && !start_broker()) {
     trace("==== the power goes in the start");
     ++interrupted_starts;
     store_->crash(0, random);
@@ -314,7 +328,7 @@ bool World::start_broker() {
   // What does not survive is there again before anybody else comes.
   Client& administrator = *clients.front();
   administrator.connect();
-  administrator.set_up_queues();
+  administrator.set_up();
   come_to_rest(false);
   queue_numbers_.clear();
   if (disk_->is_off()) {

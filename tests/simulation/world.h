@@ -103,6 +103,8 @@ class World final : public model::TopologyListener {
   /// Steps in a fixed order until nothing is left to do, the clock included.
   /// @param act  whether clients settle what they have
   void come_to_rest(bool act);
+  /// The clock goes on until nothing is delayed any more.
+  void pass_delays();
   /// Invariants of the queues and bounds of memory.
   void check_queues(bool at_rest);
   /// At rest after everybody has settled all: nothing waits that could go on.
@@ -127,6 +129,7 @@ class World final : public model::TopologyListener {
     std::uint32_t first_queue = never_died;
     std::uint32_t last_queue = never_died;
     Death last = Death::none;
+    bool shows_bcc = false;
   };
 
   /// From the property bytes of a message.
@@ -148,6 +151,7 @@ class World final : public model::TopologyListener {
   ManualClock clock;
   const bool has_expiring_messages;
   std::vector<QueueTraits> queues;
+  const std::vector<ExchangeTraits> exchanges;
   bool has_large_messages = false;
   /// How often a read of the store fails; 0: never.
   const std::size_t read_faults_one_in;
@@ -201,8 +205,9 @@ class World final : public model::TopologyListener {
   void observe(const Emission& emission, const model::Message& message);
   [[nodiscard]] std::optional<std::uint32_t> queue_number(model::QueueId id);
   void look_at_store(const storage::Recovered& recovered);
-  void look_at_rows(std::uint32_t queue_number, storage::QueueId queue,
-                    const storage::SubQueueProgress& progress, Checker::Found& found);
+  using RowFound = std::function<void(const MessageName& name, const model::Message& message)>;
+  void look_at_rows(const model::QueueRecord& queue, const storage::SubQueueProgress& progress,
+                    const RowFound& row_found);
 
   [[nodiscard]] Box& box(model::ShardIndex from, model::ShardIndex to) {
     return boxes_[from * options_.shards + to];
@@ -222,6 +227,7 @@ class World final : public model::TopologyListener {
   std::vector<std::unique_ptr<OneShard>> shards_;
   bool is_dying_ = false;
   bool carrying_answer_ = false;
+  bool have_delays_passed_ = false;
   std::uint32_t last_publisher_ = 0;
   std::map<model::QueueId, std::uint32_t> queue_numbers_;
   std::map<model::ConsumerId, std::pair<MessageName, model::MessagePlace>> last_delivered_;

@@ -17,7 +17,9 @@ namespace {
 /// More rounds than any run needs to come to rest.
 constexpr int rounds_max = 5000;
 /// Quiet rounds: longer than anything that waits for the clock but the messages' times to live.
-constexpr int quiet_rounds = 25;
+constexpr int quiet_rounds = 28;
+/// The last of them, in which the clock stands still: what it has set off comes to its end.
+constexpr int still_rounds = 4;
 constexpr std::int64_t round_ms = 100;
 
 /// Letters that a full queue refuses are tried again for ever.
@@ -98,8 +100,24 @@ void World::come_to_rest(bool act) {
     }
     quiet = round(act) ? 0 : quiet + 1;
     checker.check_suspicions();
-    if (quiet > 0) {
+    if (quiet > 0 && quiet < quiet_rounds - still_rounds) {
       tick(round_ms);
+    }
+  }
+}
+
+void World::pass_delays() {
+  const std::int64_t wait_ms = checker.last_due_ms() - clock.wall_ms();
+  if (wait_ms > 0) {
+    trace("==== {} ms pass until all is due", wait_ms);
+    tick(wait_ms);
+  }
+  come_to_rest(false);
+  have_delays_passed_ = true;
+  for (const auto& record : topology_->list_delay_queues()) {
+    if (record->delayed_count > 0) {
+      checker.fail(fmt::format("{} messages of {} are due and not released",
+                               record->delayed_count.load(), record->name));
     }
   }
 }
@@ -148,9 +166,10 @@ void World::check_queues(bool at_rest) {
 void World::check_limits(const model::Queue& queue) {
   const model::QueueSettings& settings = queue.settings();
   const bool keeps = settings.keeps_dead_letters();
-  // Longer than any queue's messages live.
-  if (settings.message_ttl_ms && *settings.message_ttl_ms < quiet_rounds * round_ms && !keeps &&
-      queue.ready_count() > 0) {
+  // Longer than the queue's messages live.
+  constexpr std::int64_t rest_ms = (quiet_rounds - still_rounds) * round_ms;
+  if (settings.message_ttl_ms && *settings.message_ttl_ms < rest_ms && !keeps &&
+      (exchanges.empty() || have_delays_passed_) && queue.ready_count() > 0) {
     checker.fail(fmt::format("{} has {} messages that have expired", queue.record().described(),
                              queue.ready_count()));
   }
@@ -221,6 +240,7 @@ World::Deaths World::deaths(std::string_view properties) const {
     return found == queues.end() ? never_died : static_cast<std::uint32_t>(found - queues.begin());
   };
   Deaths deaths{queue_of("x-first-death-queue"), queue_of("x-last-death-queue")};
+  deaths.shows_bcc = headers && headers->find("BCC") != nullptr;
   const std::string_view reason = text_of("x-last-death-reason");
   deaths.last = reason == "rejected"         ? Death::rejected
                 : reason == "expired"        ? Death::expired
@@ -303,6 +323,9 @@ void World::observe(const Emission& emission, const model::Message& message) {
   named.last_queue = died.last_queue;
   named.last_death = died.last;
   named.published_ms = message.traits().published_ms;
+  if (died.shows_bcc) {
+    checker.fail("the header BCC is shown to a consumer of " + queues[*number].name);
+  }
   if (!read_body(message.body(), named.name.publisher, named.name.number)) {
     checker.fail("a damaged message is delivered from " + queues[*number].name);
     return;
