@@ -71,16 +71,20 @@ class Broker:
             self.kill()
         shutil.rmtree(self.folder)
 
+    @property
+    def pid(self):
+        return self.process.pid
+
     def cpu_s(self):
         """CPU time of all threads; the clock of another process is made of its number."""
-        return time.clock_gettime((~self.process.pid << 3) | 2)
+        return time.clock_gettime((~self.pid << 3) | 2)
 
     def resident_bytes(self, field="VmRSS"):
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        status = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(rf"^{field}:\s+(\d+)", status, re.M).group(1)) * 1024
 
     def written_bytes(self):
-        counts = Path(f"/proc/{self.process.pid}/io").read_text()
+        counts = Path(f"/proc/{self.pid}/io").read_text()
         return int(re.search(r"^write_bytes: (\d+)", counts, re.M).group(1))
 
     def data_bytes(self):
@@ -118,14 +122,14 @@ class Broker:
     def cycles(self, kind, *options):
         """The phases of one `lepus-perf cycles`."""
         result = self.folder / "result.json"
-        command = [PERF, "cycles", kind, "--port", self.port, "--broker-pid", self.process.pid]
+        command = [PERF, "cycles", kind, "--port", self.port, "--broker-pid", self.pid]
         run([*command, "--json", result, *options])
         return json.loads(result.read_text())
 
     def perf(self, *options):
         """The result of one `lepus-perf run`."""
         result = self.folder / "result.json"
-        command = [PERF, "run", "--port", self.port, "--broker-pid", self.process.pid, "--quiet"]
+        command = [PERF, "run", "--port", self.port, "--broker-pid", self.pid, "--quiet"]
         command += ["--json", result, *options]
         run([str(part) for part in command])
         return json.loads(result.read_text())

@@ -48,7 +48,7 @@ def idle(options):
     values = {}
     for name, count in (("connections", 4000), ("queues", 50_000)):
         with Broker(options.directory) as broker:
-            text = run([PERF, "idle", "--port", broker.port, "--broker-pid", broker.process.pid,
+            text = run([PERF, "idle", "--port", broker.port, "--broker-pid", broker.pid,
                         f"--{name}", count])  # fmt: skip
         per = dict(zip(("connections", "queues"), re.findall(r"(-?\d+) B per", text)))
         values[f"idle.{name}"] = float(per[name]) / 1024
@@ -95,7 +95,7 @@ class Crowd:
 def instructions_per_message(broker, options):
     """By the processor's counter where there is one, else by CPU time."""
     counting = subprocess.Popen(
-        ["perf", "stat", "-x,", "-e", "instructions:u", "-p", str(broker.process.pid)],
+        ["perf", "stat", "-x,", "-e", "instructions:u", "-p", str(broker.pid)],
         stderr=subprocess.PIPE,
         text=True,
     )
