@@ -78,13 +78,14 @@ bool is_version(const amqp::FieldValue& value) {
   return version == 1 || version == 2;
 }
 
-/// "12h": a number and a unit.
+/// "12h": a number above 0 and a unit.
 bool is_age(const amqp::FieldValue& value) {
   const std::string* age = value.as_string();
   constexpr std::string_view units = "YMDhms";
   return age != nullptr && age->size() >= 2 && units.find(age->back()) != std::string_view::npos &&
          std::all_of(age->begin(), age->end() - 1,
-                     [](char octet) { return octet >= '0' && octet <= '9'; });
+                     [](char octet) { return octet >= '0' && octet <= '9'; }) &&
+         std::any_of(age->begin(), age->end() - 1, [](char digit) { return digit != '0'; });
 }
 
 bool is_segment_size(const amqp::FieldValue& value) {
@@ -104,8 +105,8 @@ bool is_master_locator(const amqp::FieldValue& value) {
   return is_one_of(value, {"client-local", "min-masters", "random"});
 }
 
-bool is_mirroring(const amqp::FieldValue& value) {
-  return is_one_of(value, {"all", "exactly", "nodes"});
+bool is_promotion(const amqp::FieldValue& value) {
+  return is_one_of(value, {"always", "when-synced"});
 }
 
 bool is_anything(const amqp::FieldValue& /*value*/) {
@@ -138,7 +139,7 @@ constexpr std::array rules{
     KeyRule{"federation-upstream", is_text, "is not a valid upstream name"},
     KeyRule{"federation-upstream-pattern", is_text, "is not a valid upstream pattern"},
     KeyRule{"federation-upstream-set", is_text, "is not a valid upstream set name"},
-    KeyRule{"ha-mode", is_mirroring, "is not a valid ha-mode value"},
+    KeyRule{"ha-mode", is_anything, ""},
     KeyRule{"ha-params", is_anything, ""},
     KeyRule{"ha-promote-on-failure", is_anything, ""},
     KeyRule{"ha-promote-on-shutdown", is_anything, ""},
@@ -169,26 +170,106 @@ const KeyRule* find_rule(PolicyKind kind, std::string_view key) {
   return is_known ? rule : nullptr;
 }
 
-/// Why the definition is refused, or an empty string: the first wrong value, or all unknown keys.
+/// Where a classic queue would be mirrored to.
+std::string check_mirrors(std::string_view mode, const amqp::FieldValue* parameters) {
+  const std::string given = parameters == nullptr ? "none" : term_of(*parameters);
+  if (mode == "all") {
+    return parameters == nullptr ? "" : R"(ha-mode="all" does not take parameters)";
+  }
+  if (mode == "exactly") {
+    return parameters != nullptr && is_positive(*parameters)
+               ? std::string{}
+               : fmt::format(R"(ha-mode="exactly" takes an integer, {} given)", given);
+  }
+  const auto* nodes = parameters == nullptr ? nullptr : parameters->get_if<amqp::FieldArray>();
+  if (nodes == nullptr) {
+    return fmt::format(R"(ha-mode="nodes" takes a list, {} given)", given);
+  }
+  if (nodes->values().empty()) {
+    return R"(ha-mode="nodes" list must be non-empty)";
+  }
+  std::string others;
+  for (const amqp::FieldValue& node : nodes->values()) {
+    if (!is_text(node)) {
+      others += (others.empty() ? "" : ",") + term_of(node);
+    }
+  }
+  return others.empty()
+             ? others
+             : fmt::format(R"(ha-mode="nodes" takes a list of strings, [{}] was not a string)",
+                           others);
+}
+
+/// A key of mirroring beside its mode, and what is said before the value that is refused.
+struct MirroringOption {
+  std::string_view key;
+  bool (*is_valid)(const amqp::FieldValue& value);
+  std::string_view refusal;  ///< for fmt::format, with the value
+};
+
+constexpr std::array mirroring_options{
+    MirroringOption{"ha-sync-mode",
+                    [](const amqp::FieldValue& value) {
+                      return is_one_of(value, {"manual", "automatic"});
+                    },
+                    R"(ha-sync-mode must be "manual" or "automatic", got {})"},
+    MirroringOption{"ha-sync-batch-size", is_positive,
+                    "ha-sync-batch-size takes an integer greater than 0, {} given"},
+    MirroringOption{"ha-promote-on-shutdown", is_promotion,
+                    R"(ha-promote-on-shutdown must be "always" or "when-synced", got {})"},
+    MirroringOption{"ha-promote-on-failure", is_promotion,
+                    R"(ha-promote-on-failure must be "always" or "when-synced", got {})"},
+};
+
+/// The keys of mirroring have no effect, but RabbitMQ's checks, which are made together.
+std::string check_mirroring(PolicyKind kind, const amqp::FieldTable& definition) {
+  const auto find = [&](std::string_view key) {
+    return find_rule(kind, key) == nullptr ? nullptr : definition.find(key);
+  };
+  const amqp::FieldValue* mode = find("ha-mode");
+  const amqp::FieldValue* parameters = find("ha-params");
+  const bool has_options =
+      parameters != nullptr || std::ranges::any_of(mirroring_options, [&](const auto& option) {
+        return find(option.key) != nullptr;
+      });
+  if (mode == nullptr) {
+    return has_options ? "ha-mode must be specified to specify ha-params, ha-sync-mode or "
+                         "ha-promote-on-shutdown"
+                       : "";
+  }
+  if (!is_one_of(*mode, {"all", "exactly", "nodes"})) {
+    return term_of(*mode) + " is not a valid ha-mode value";
+  }
+  std::string mistake = check_mirrors(*mode->as_string(), parameters);
+  for (const MirroringOption& option : mirroring_options) {
+    const amqp::FieldValue* value = find(option.key);
+    if (mistake.empty() && value != nullptr && !option.is_valid(*value)) {
+      mistake = fmt::format(fmt::runtime(option.refusal), term_of(*value));
+    }
+  }
+  return mistake;
+}
+
+/// Why the definition is refused, or an empty string: mirroring, the first wrong value in the order
+/// of the keys, or all unknown keys.
 std::string check_definition(PolicyKind kind, const amqp::FieldTable& definition) {
   if (definition.empty()) {
     return "no policy provided";
   }
+  if (std::string mistake = check_mirroring(kind, definition); !mistake.empty()) {
+    return mistake;
+  }
+  std::vector<amqp::Field> fields = definition.fields();
+  std::ranges::sort(fields, {}, &amqp::Field::name);
   std::string unknown;
-  bool has_mirroring_options = false;
-  for (const amqp::Field& field : definition.fields()) {
+  for (const amqp::Field& field : fields) {
     const KeyRule* rule = find_rule(kind, field.name);
     if (rule == nullptr) {
       unknown += fmt::format("{}{{{},{}}}", unknown.empty() ? "" : ",",
                              amqp::erlang_binary(field.name), term_of(field.value));
     } else if (!rule->is_valid(field.value)) {
       return fmt::format("{} {}", term_of(field.value), rule->refusal);
-    } else {
-      has_mirroring_options |= field.name.starts_with("ha-");
     }
-  }
-  if (has_mirroring_options && definition.find("ha-mode") == nullptr) {
-    return "ha-mode must be specified to specify ha-params, ha-sync-mode or ha-promote-on-shutdown";
   }
   return unknown.empty() ? unknown : "[" + unknown + "] are not recognised policy settings";
 }
