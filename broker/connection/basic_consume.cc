@@ -180,13 +180,15 @@ std::optional<std::int32_t> Channel::check_consumer_arguments(const model::Queue
     }
     priority = *given;
   }
-  if (const auto value = arguments.find("x-cancel-on-ha-failover"); value && value->type != 't') {
-    return refuse("x-cancel-on-ha-failover",
-                  ": {unacceptable_type," + std::string{amqp::type_name(value->decode())} + "}");
-  }
   const bool is_quorum = queue.settings.type == model::QueueType::quorum;
-  if (is_quorum && arguments.find("x-cancel-on-ha-failover")) {
-    return refuse("x-cancel-on-ha-failover", " of queue type rabbit_quorum_queue");
+  if (const auto value = arguments.find("x-cancel-on-ha-failover")) {
+    if (is_quorum) {
+      return refuse("x-cancel-on-ha-failover", " of queue type rabbit_quorum_queue");
+    }
+    if (value->type != 't') {
+      return refuse("x-cancel-on-ha-failover",
+                    ": {unacceptable_type," + std::string{amqp::type_name(value->decode())} + "}");
+    }
   }
   if (arguments.find("x-stream-offset")) {
     return refuse("x-stream-offset", is_quorum ? " of queue type rabbit_quorum_queue"
