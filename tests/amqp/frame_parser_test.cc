@@ -200,6 +200,7 @@ TEST(ProtocolHeader, is_accepted_of_0_9_1_and_0_9_only) {
       {octets({'A', 'M', 'Q', 'P', 0, 1, 0, 0}), ProtocolHeaderStatus::refused},
       {octets({'A', 'M', 'Q', 'P', 3, 1, 0, 0}), ProtocolHeaderStatus::refused},
       {octets({'A', 'M', 'Q', 'P', 1, 1, 8, 0}), ProtocolHeaderStatus::refused},
+      {octets({'A', 'M', 'Q', 'P', 1, 1, 9, 1}), ProtocolHeaderStatus::refused},
       {"HTTP/1.1", ProtocolHeaderStatus::refused},
       {"", ProtocolHeaderStatus::need_more},
       {"HTTP/1.", ProtocolHeaderStatus::need_more},

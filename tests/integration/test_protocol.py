@@ -29,8 +29,18 @@ def control(connect):
 
 @pytest.mark.parametrize(
     "header",
-    [b"HTTP/1.1", b"GET / HT", b"AMQP\x00\x00\x09\x02", b"AMQP\x00\x01\x00\x00", b"\x00" * 8],
-    ids=["http", "get", "amqp-0-9-2", "amqp-1-0", "zeros"],
+    [
+        b"HTTP/1.1",
+        b"GET / HT",
+        b"AMQP\x00\x00\x09\x02",
+        b"AMQP\x01\x01\x08\x00",
+        b"AMQP\x01\x01\x09\x01",
+        b"AMQP\x00\x01\x00\x00",
+        b"AMQP\x03\x01\x00\x00",
+        b"AMQP\x02\x01\x00\x00",
+        b"\x00" * 8,
+    ],
+    ids=["http", "get", "amqp-0-9-2", "amqp-0-8", "amqp-0-8-with-9", "amqp-1-0", "sasl", "tls", "zeros"],
 )
 def test_wrong_protocol_header_is_answered_by_the_right_one(wire, header):
     connection = wire()

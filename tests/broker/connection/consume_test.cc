@@ -414,6 +414,19 @@ TEST_P(ConsumeTest, AcksOfATransactionThatEndsWithItsChannelGoBack) {
   EXPECT_EQ(ready(), "message-count=1 consumer-count=0\n");
 }
 
+TEST_P(ConsumeTest, WhatFollowsACommitWithoutWaitingComesAfterIt) {
+  client_.send(1, amqp::TxSelect{});
+  client_.answer();
+  publish({"a"});
+  client_.send(1, amqp::TxCommit{});
+  publish({"b"});
+  client_.send(1, amqp::TxRollback{});
+  publish({"c"});
+  client_.send(1, amqp::TxCommit{});
+  EXPECT_EQ(client_.answer(), "1 tx.commit-ok\n1 tx.rollback-ok\n1 tx.commit-ok\n");
+  EXPECT_EQ(ready(), "message-count=2 consumer-count=0\n");
+}
+
 TEST_P(ConsumeTest, ACommitThatAQueueRefusesIsPartial) {
   const amqp::FieldTable arguments{{"x-max-length", 1}, {"x-overflow", "reject-publish"}};
   const std::string bytes = arguments.encode();

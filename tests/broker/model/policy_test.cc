@@ -89,6 +89,7 @@ TEST(PolicyCheck, NamesTheFirstWrongValueInRabbitMqsWords) {
             "3 is not a valid queue-version value\n");
   EXPECT_EQ(refusal({{"max-age", "1"}}), "<<\"1\">> is not a valid max age\n");
   EXPECT_EQ(refusal({{"ha-mode", "a"}}), "<<\"a\">> is not a valid ha-mode value\n");
+  EXPECT_EQ(refusal({{"ha-mode", one}}), "1 is not a valid ha-mode value\n");
 }
 
 TEST(PolicyCheck, NamesAllUnknownKeys) {
