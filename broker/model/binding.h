@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include "amqp/field_table.h"
@@ -78,10 +80,10 @@ class BindingBucket {
 
   [[nodiscard]] bool empty() const { return bindings_.empty(); }
 
-  [[nodiscard]] const std::vector<Binding*>& all() const { return bindings_; }
+  [[nodiscard]] std::span<Binding* const> all() const { return bindings_; }
 
  private:
-  std::vector<Binding*> bindings_;
+  boost::container::small_vector<Binding*, 1> bindings_;  // most hold one
 };
 
 }  // namespace lepus::model

@@ -1,5 +1,6 @@
 #include "broker/model/random_exchange.h"
 
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,7 +15,7 @@ RandomExchange::RandomExchange(ExchangeRecord record)
 
 void RandomExchange::match(const RoutingInput& /*input*/,
                            std::vector<const Binding*>& matched) const {
-  const std::vector<Binding*>& bindings = all_.all();
+  const std::span<Binding* const> bindings = all_.all();
   if (bindings.empty()) {
     return;
   }

@@ -35,7 +35,11 @@ bool may_have_extra_keys(std::string_view headers) {
 }  // namespace
 
 RouteCache::RouteCache(const Topology& topology, std::size_t entries)
-    : topology_(topology), hashes_(entries), entries_(entries), set_mask_(entries / ways - 1) {
+    : topology_(topology),
+      hashes_(entries),
+      entries_(entries),
+      asked_(entries * 4),
+      set_mask_(entries / ways - 1) {
   LEPUS_ASSERT(entries >= ways && std::has_single_bit(entries), "sets are chosen by a mask");
 }
 
@@ -83,24 +87,44 @@ bool RouteCache::is_valid(const Route& route) {
 const Route& RouteCache::keep(std::size_t set, std::uint64_t hash, std::string_view vhost,
                               std::string_view exchange, std::string_view routing_key,
                               Route&& route) {
-  make_room(route.queues.size());
-  // Its own old place, else one that is no longer valid, else any.
-  std::size_t place = set + (misses_ % ways);
-  for (std::size_t way = set; way < set + ways; ++way) {
-    if (hashes_[way] == hash || !is_valid(entries_[way].route)) {
-      place = way;
-      break;
-    }
+  const std::optional<std::size_t> place = find_place(set, hash);
+  if (!place) {
+    uncached_ = std::move(route);
+    return uncached_;
   }
-  Entry& entry = entries_[place];
+  make_room(route.queues.size());
+  Entry& entry = entries_[*place];
   queues_kept_ -= entry.route.queues.size();
   queues_kept_ += route.queues.size();
-  hashes_[place] = hash;
+  hashes_[*place] = hash;
   entry.vhost_bytes = static_cast<std::uint32_t>(vhost.size());
   entry.exchange_bytes = static_cast<std::uint32_t>(exchange.size());
   entry.names.assign(vhost).append(exchange).append(routing_key);
   entry.route = std::move(route);
   return entry.route;
+}
+
+/// Its own old place or one that was never used. Others are given up only to what was asked for
+/// twice: where each message has a key of its own, nothing would be found again anyway.
+std::optional<std::size_t> RouteCache::find_place(std::size_t set, std::uint64_t hash) {
+  for (std::size_t way = set; way < set + ways; ++way) {
+    if (hashes_[way] == hash || hashes_[way] == 0) {
+      return way;
+    }
+  }
+  constexpr unsigned tag_shift = 48;
+  constexpr unsigned index_shift = 24;
+  std::uint16_t& asked = asked_[(hash >> index_shift) % asked_.size()];
+  if (const auto tag = static_cast<std::uint16_t>(hash >> tag_shift); asked != tag) {
+    asked = tag;
+    return std::nullopt;
+  }
+  for (std::size_t way = set; way < set + ways; ++way) {
+    if (!is_valid(entries_[way].route)) {
+      return way;
+    }
+  }
+  return set + misses_ % ways;
 }
 
 void RouteCache::make_room(std::size_t queues) {

@@ -30,7 +30,9 @@ void append_keys(const amqp::FieldTable& headers, std::string_view name,
 /// One message on its way through the exchanges.
 class Walk {
  public:
-  Walk(const Vhost& vhost, const RoutingInput& input) : vhost_(vhost), input_(input) {}
+  /// @param matched  room that is used
+  Walk(const Vhost& vhost, const RoutingInput& input, std::vector<const Binding*>& matched)
+      : vhost_(vhost), input_(input), matched_(matched) {}
 
   void run(const Exchange& first) {
     visit(&first);
@@ -123,7 +125,7 @@ class Walk {
   bool needs_properties_ = false;
   boost::container::small_vector<const Exchange*, 8> seen_;
   boost::container::small_vector<const Exchange*, 8> waiting_;
-  std::vector<const Binding*> matched_;
+  std::vector<const Binding*>& matched_;
   boost::container::small_vector<const std::shared_ptr<QueueRecord>*, 16> queues_;
 };
 
@@ -146,7 +148,8 @@ Route find_route(const Vhost& vhost, std::string_view exchange, const RoutingInp
     return route;
   }
   route.version = route.exchange->version();
-  Walk walk{vhost, input};
+  static thread_local std::vector<const Binding*> matched;  // Not made anew for each message.
+  Walk walk{vhost, input, matched};
   walk.run(*route.exchange);
   route.needs_properties = walk.needs_properties();
   if (!route.needs_properties) {

@@ -40,21 +40,18 @@ class Words {
 
 }  // namespace
 
-struct TopicTrie::Node {
-  enum class Kind : std::uint8_t { word, one_word, any_words };
-
-  Node* parent = nullptr;
-  Kind kind = Kind::word;
-  bool below_any_words =
-      false;  ///< a `#` is above it, so it can be entered at several words of one key
-  std::string word;
-  StringMap<std::unique_ptr<Node>> words;
+/// With many patterns each node that a key passes is fetched from far, so a node is one cache line.
+struct alignas(64) TopicTrie::Node {
   std::unique_ptr<Node> one_word;   ///< `*`
   std::unique_ptr<Node> any_words;  ///< `#`
   BindingBucket bindings;
+  std::unique_ptr<StringMap<std::unique_ptr<Node>>> words;  ///< null: there are none
+  /// A `#` is above it (or it is one), so it can be entered at several words of one key.
+  bool below_any_words = false;
+  bool parent_below_any_words = false;
 
   [[nodiscard]] bool is_unused() const {
-    return bindings.empty() && words.empty() && one_word == nullptr && any_words == nullptr;
+    return bindings.empty() && words == nullptr && one_word == nullptr && any_words == nullptr;
   }
 };
 
@@ -91,8 +88,8 @@ class TopicTrie::Walk {
 
  private:
   void follow(const Node& node, std::string_view word) {
-    if (!node.words.empty()) {
-      if (const auto child = node.words.find(word); child != node.words.end()) {
+    if (node.words != nullptr) {
+      if (const auto child = node.words->find(word); child != node.words->end()) {
         enter(*child->second);
       }
     }
@@ -104,7 +101,7 @@ class TopicTrie::Walk {
   void enter(const Node& node) {
     next_.push_back(&node);
     for (const Node* any = node.any_words.get(); any != nullptr; any = any->any_words.get()) {
-      if (any->parent->below_any_words && is_staying(any)) {
+      if (any->parent_below_any_words && is_staying(any)) {
         return;
       }
       stay(any);
@@ -150,14 +147,21 @@ void TopicTrie::add(Binding& binding) {
 }
 
 void TopicTrie::remove(Binding& binding) {
+  boost::container::small_vector<Step, 16> path;
   Node* node = root_.get();
   Words words{binding.routing_key};
   while (const auto word = words.next()) {
+    path.push_back({node, *word});
     node = find_child(*node, *word);
     LEPUS_ASSERT(node != nullptr, "only patterns that were added are removed");
   }
   node->bindings.remove(binding);
-  prune(node);
+  while (!path.empty() && node->is_unused()) {
+    const Step step = path.back();
+    path.pop_back();
+    erase_child(*step.parent, step.word);
+    node = step.parent;
+  }
 }
 
 void TopicTrie::match(std::string_view routing_key, std::vector<const Binding*>& matched) const {
@@ -170,17 +174,17 @@ void TopicTrie::match(std::string_view routing_key, std::vector<const Binding*>&
 }
 
 TopicTrie::Node& TopicTrie::child(Node& parent, std::string_view word) {
-  const bool is_one = word == "*";
+  if (word != "*" && word != "#" && parent.words == nullptr) {
+    parent.words = std::make_unique<StringMap<std::unique_ptr<Node>>>();
+  }
   const bool is_any = word == "#";
-  std::unique_ptr<Node>& place = is_one   ? parent.one_word
-                                 : is_any ? parent.any_words
-                                          : parent.words[std::string{word}];
+  std::unique_ptr<Node>& place = word == "*" ? parent.one_word
+                                 : is_any    ? parent.any_words
+                                             : (*parent.words)[std::string{word}];
   if (place == nullptr) {
     place = std::make_unique<Node>();
-    place->parent = &parent;
-    place->kind = is_one ? Node::Kind::one_word : is_any ? Node::Kind::any_words : Node::Kind::word;
     place->below_any_words = is_any || parent.below_any_words;
-    place->word = word;
+    place->parent_below_any_words = parent.below_any_words;
     ++node_count_;
   }
   return *place;
@@ -193,28 +197,25 @@ TopicTrie::Node* TopicTrie::find_child(const Node& parent, std::string_view word
   if (word == "#") {
     return parent.any_words.get();
   }
-  const auto child = parent.words.find(word);
-  return child == parent.words.end() ? nullptr : child->second.get();
+  if (parent.words == nullptr) {
+    return nullptr;
+  }
+  const auto child = parent.words->find(word);
+  return child == parent.words->end() ? nullptr : child->second.get();
 }
 
-void TopicTrie::prune(Node* node) {
-  while (node->parent != nullptr && node->is_unused()) {
-    Node* parent = node->parent;
-    switch (node->kind) {
-      case Node::Kind::word: {
-        const auto place = parent->words.find(std::string_view{node->word});
-        parent->words.erase(place);
-        break;
-      }
-      case Node::Kind::one_word:
-        parent->one_word.reset();
-        break;
-      case Node::Kind::any_words:
-        parent->any_words.reset();
-        break;
+void TopicTrie::erase_child(Node& parent, std::string_view word) {
+  --node_count_;
+  if (word == "*") {
+    parent.one_word.reset();
+  } else if (word == "#") {
+    parent.any_words.reset();
+  } else {
+    const auto place = parent.words->find(word);
+    parent.words->erase(place);
+    if (parent.words->empty()) {
+      parent.words.reset();
     }
-    --node_count_;
-    node = parent;
   }
 }
 

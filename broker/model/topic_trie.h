@@ -33,9 +33,15 @@ class TopicTrie {
   struct Node;
   class Walk;
 
+  /// The way from a node to its child.
+  struct Step {
+    Node* parent;
+    std::string_view word;
+  };
+
   Node& child(Node& parent, std::string_view word);
   static Node* find_child(const Node& parent, std::string_view word);
-  void prune(Node* node);
+  void erase_child(Node& parent, std::string_view word);
 
   std::unique_ptr<Node> root_;
   std::size_t node_count_ = 1;

@@ -155,11 +155,16 @@ std::shared_ptr<Exchange> Topology::find_exchange(std::string_view vhost,
 Route Topology::route(std::string_view vhost, std::string_view exchange,
                       std::string_view routing_key, const amqp::BasicProperties* properties) const {
   std::optional<amqp::FieldTable> table;
+  std::vector<std::string_view> keys_of_headers;
+  std::span<const std::string_view> keys{&routing_key, 1};
   if (properties != nullptr && properties->headers && !properties->headers->bytes.empty()) {
     table = amqp::FieldTable::decode(properties->headers->bytes);
   }
   const amqp::FieldTable* given = table ? &*table : nullptr;
-  const std::vector<std::string_view> keys = routing_keys_of(routing_key, given);
+  if (given != nullptr) {
+    keys_of_headers = routing_keys_of(routing_key, given);
+    keys = keys_of_headers;
+  }
   const std::shared_lock lock{state_->mutex};
   const Vhost* found = state_->find_vhost(vhost);
   return found == nullptr ? Route{} : find_route(*found, exchange, {keys, given, properties});
