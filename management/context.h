@@ -45,7 +45,8 @@ struct Context {
   /// disable_stats: basic fields only.
   [[nodiscard]] bool stats_disabled() const { return query_is_true("disable_stats"); }
 
-  /// The exchange that the path names as ":exchange"; the default one is amq.default there.
+  /// The exchange that the path names as ":exchange"; the default one is amq.default
+  /// or nothing there.
   [[nodiscard]] std::string exchange() const {
     const std::string& name = path("exchange");
     return name == "amq.default" ? std::string{} : name;

@@ -6,9 +6,11 @@ namespace lepus::management {
 
 namespace {
 
+/// Only an exchange may be given as nothing: `exchanges/%2F//publish` is the default one's.
 bool fits(std::span<const std::string_view> pattern, std::span<const std::string> segments) {
   return std::ranges::equal(pattern, segments, [](std::string_view expected, const auto& given) {
-    return expected.starts_with(':') ? !given.empty() : expected == given;
+    return expected.starts_with(':') ? !given.empty() || expected == ":exchange"
+                                     : expected == given;
   });
 }
 

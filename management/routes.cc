@@ -29,6 +29,7 @@ const Route routes[] = {
     {get, "auth", none, get_auth},
     {get, "auth/hash_password/:password", any, hash_password},
     {get, "extensions", any, get_extensions},
+    {post, "rebalance/queues", admin, rebalance_queues},
     {get, "feature-flags", admin, list_feature_flags},
     {put, "feature-flags/:name/enable", admin, enable_feature_flag},
     {get, "deprecated-features", any, list_deprecated_features},

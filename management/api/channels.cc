@@ -66,7 +66,7 @@ json channel_json(const Context& context, const Row& row, const std::string& nod
                {{"name", channel.connection_name},
                 {"peer_host", channel.peer_host},
                 {"peer_port", channel.peer_port}}},
-              {"garbage_collection", json::object()}};
+              {"garbage_collection", garbage_collection()}};
   put_rated(object, "reductions", 0, 0);
   if (channel.idle_since_ms != 0 &&
       context.broker.clock().wall_ms() - channel.idle_since_ms > idle_shown_ms) {

@@ -60,7 +60,7 @@ json connection_json(const Context& context, const Row& row, const std::string& 
                  {"recv_cnt", row.received_count},
                  {"send_cnt", row.sent_count},
                  {"send_pend", row.output_bytes},
-                 {"garbage_collection", json::object()}});
+                 {"garbage_collection", garbage_collection()}});
   if (!row.user_provided_name.empty()) {
     object["user_provided_name"] = row.user_provided_name;
   }

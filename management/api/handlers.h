@@ -14,6 +14,7 @@ Task<Response> put_cluster_name(const Context& context);
 Response get_whoami(const Context& context);
 Response get_auth(const Context& context);
 Response get_extensions(const Context& context);
+Response rebalance_queues(const Context& context);
 
 // nodes.cc
 Task<Response> list_nodes(const Context& context);

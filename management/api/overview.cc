@@ -181,4 +181,10 @@ Response get_extensions(const Context& context) {
   return json_response(json::array({json{{"javascript", "dispatcher.js"}}}));
 }
 
+/// A single node leads all of its queues already.
+Response rebalance_queues(const Context& context) {
+  static_cast<void>(context);
+  return no_content();
+}
+
 }  // namespace lepus::management::api

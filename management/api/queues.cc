@@ -102,7 +102,7 @@ json queue_json(const Context& context, const Row& row, const std::string& node)
        {"exclusive_consumer_tag", text_or_null(row.exclusive_consumer_tag)},
        {"single_active_consumer_tag", text_or_null(row.active_consumer_tag)},
        {"head_message_timestamp", nullptr},
-       {"garbage_collection", json::object()},
+       {"garbage_collection", garbage_collection()},
        {"storage_version", 2},
        {"backing_queue_status", {{"mode", "default"}, {"version", 2}, {"len", row.ready_count}}}});
   if (row.record->settings.type == model::QueueType::quorum) {

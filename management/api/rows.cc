@@ -107,6 +107,14 @@ json churn_rates() {
   return churn;
 }
 
+json garbage_collection() {
+  return {{"fullsweep_after", 65535},
+          {"max_heap_size", 0},
+          {"min_bin_vheap_size", 46422},
+          {"min_heap_size", 233},
+          {"minor_gcs", 0}};
+}
+
 std::string cluster_name(const Context& context) {
   for (const auto& parameter : context.broker.topology().list_parameters("")) {
     if (parameter.component.empty() && parameter.name == "cluster_name") {

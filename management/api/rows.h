@@ -37,6 +37,8 @@ void put_lengths(nlohmann::json& object, std::uint64_t ready, std::uint64_t unac
 [[nodiscard]] nlohmann::json listeners(const model::NodeDescription& node);
 [[nodiscard]] nlohmann::json contexts(const model::NodeDescription& node);
 [[nodiscard]] nlohmann::json churn_rates();
+/// What RabbitMQ says of an Erlang process; clients want the fields.
+[[nodiscard]] nlohmann::json garbage_collection();
 /// What the store has done, as nodes show it under `lepus_store`.
 [[nodiscard]] nlohmann::json store_statistics_json(const storage::StoreStatistics& statistics);
 /// The configured one unless it was changed.

@@ -154,12 +154,13 @@ def run_go_tests(suite, source, environment, directory, exceptions, timeout=400,
     return outcomes
 
 
-def run_cargo_tests(suite, source, environment, directory, exceptions, timeout=400):
+def run_cargo_tests(suite, source, environment, directory, exceptions, features="", timeout=400):
     """A crate's unit and integration tests, without those in its documentation."""
     log = directory / "cargo-test.log"
-    command = ["cargo", "test", "--locked", "--tests"]
+    command = ["cargo", "test", "--locked", "--tests", "--features", features]
     # Symbols for a debugger would make what is kept below build/ ten times as large.
     small = {**os.environ, "CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_INCREMENTAL": "0"}
+    small["CARGO_PROFILE_TEST_DEBUG"] = "0"
     build = run([*command, "--no-run"], log, 800, cwd=source, env=small)
     assert build.returncode == 0, log.read_text()[-4000:]
     run(

@@ -81,6 +81,17 @@ TEST_F(ApplicationTest, AnUnknownVhostIsMissingInItsOwnWordsWhenWrittenTo) {
   expect_error(request(Method::put, "queues/nowhere/q", "{}"), 404, "not_found", "vhost_not_found");
 }
 
+TEST_F(ApplicationTest, TheDefaultExchangeMayBeGivenAsNothing) {
+  EXPECT_EQ(get("exchanges/%2F//"), get("exchanges/%2F/amq.default"));
+  EXPECT_EQ(get("exchanges/%2F//bindings/source"), json::array());
+  expect_error(request(Method::get, "queues/%2F//bindings"), 404, "Object Not Found", "Not Found");
+}
+
+TEST_F(ApplicationTest, LeadersOfQueuesAreBalancedAlready) {
+  EXPECT_EQ(request(Method::post, "rebalance/queues", "{}").status, 204);
+  EXPECT_EQ(request(Method::get, "rebalance/queues").status, 405);
+}
+
 TEST_F(ApplicationTest, BodiesAreChecked) {
   expect_error(request(Method::put, "users/u", "{"), 400, "bad_request", "not_json");
   expect_error(request(Method::put, "users/u", "[1]"), 400, "bad_request", "not_json");
