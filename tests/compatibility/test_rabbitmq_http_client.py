@@ -13,7 +13,12 @@ from sources import source_of_crate
 
 VERSION = "0.93.0"
 
-EXCEPTIONS = {}
+EXCEPTIONS = {
+    "stream": "needs streams, which Lepus does not have",
+    "health_check_protocol_listener_succeeds": "needs the plugin rabbitmq_stream",
+    "health_check_port_listener_succeeds": "asks for port 15672",
+    "federation_upstream": "needs the plugin rabbitmq_federation",
+}
 
 pytestmark = [
     pytest.mark.timeout(1800),
@@ -39,14 +44,15 @@ def test_all_of_its_tests(broker, management, test_directory, judge):
     ports = {
         **on_default_port(broker, test_directory),
         "LEPUS_DEFAULT_MANAGEMENT_PORT": str(broker.management_port),
-        "RUST_TEST_THREADS": "1",
+        "RUST_TEST_THREADS": "1",  # They use the same names.
     }
     outcomes = run_cargo_tests(
         f"rabbitmq_http_client {VERSION}",
         source,
         ports,
         test_directory,
-        EXCEPTIONS,
+        {},
         features="async,native-tls,tabled,zeroize",
     )
-    judge(outcomes, at_least=200)
+    outcomes.except_failed(EXCEPTIONS, at_most=32)
+    judge(outcomes, at_least=780)
