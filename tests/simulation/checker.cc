@@ -131,10 +131,11 @@ void Checker::answered(const std::vector<MessageName>& names, bool refused) {
     std::ranges::for_each(names, [this](const MessageName& name) { confirm(name); });
     return;
   }
-  const auto may_refuse = [this](const MessageName& name) {
-    return queues_[name.queue].refuses() && !is_delayed(messages_.at(name));
+  const auto may_have_refused = [this](const MessageName& name) {
+    const Message& message = messages_.at(name);
+    return may_refuse(name, message) && !is_delayed(message);
   };
-  const auto count = std::ranges::count_if(names, may_refuse);
+  const auto count = std::ranges::count_if(names, may_have_refused);
   if (store_has_failed_) {
     return;  // It may be there or not.
   }
@@ -142,7 +143,7 @@ void Checker::answered(const std::vector<MessageName>& names, bool refused) {
     fail("refused although nothing has failed: " + to_text(names.front()));
   }
   if (count == 1) {
-    const MessageName& name = *std::ranges::find_if(names, may_refuse);
+    const MessageName& name = *std::ranges::find_if(names, may_have_refused);
     Message& message = messages_.at(name);
     message.refused = true;
     if (message.emissions > 0) {
@@ -255,6 +256,7 @@ void Checker::note_emission(const Emission& emission, Message& message) {
   ++message.emissions;
   message.emissions_in_run = message.emitted_in_run == run_ ? message.emissions_in_run + 1 : 1;
   message.emitted_at = moment();
+  message.emitted_ms = now_ms();
   message.emitted_in_run = run_;
   message.emitted_in_order = order_;
   message.must_be_redelivered = false;

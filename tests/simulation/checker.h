@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,6 +20,7 @@
 #include "tests/simulation/exchange_traits.h"
 #include "tests/simulation/queue_traits.h"
 #include "tests/simulation/route_history.h"
+#include "tests/simulation/traits_history.h"
 
 namespace lepus::simulation {
 
@@ -99,6 +101,7 @@ class Checker {
  public:
   explicit Checker(std::vector<QueueTraits> queues, std::vector<ExchangeTraits> exchanges = {})
       : queues_(std::move(queues)),
+        histories_(queues_.begin(), queues_.end()),
         exchanges_(std::move(exchanges)),
         routes_(exchanges_.size() * queues_.size()) {
     removals_.resize(queues_.size());
@@ -143,6 +146,10 @@ class Checker {
   void route_changes(std::uint32_t exchange, std::uint32_t queue);
   void route_changed(std::uint32_t exchange, std::uint32_t queue, bool leads);
   [[nodiscard]] bool route_is_certain(std::uint32_t exchange, std::uint32_t queue) const;
+  /// Policies change what the queue is: from now on it may be so …
+  void traits_change(std::uint32_t queue, const QueueTraits& traits);
+  /// … and from now on it is.
+  void traits_changed(std::uint32_t queue);
   [[nodiscard]] TransactionNumber transaction_begins();
   /// tx.commit is sent; what it settles is settled() now.
   void transaction_commits(TransactionNumber number, std::vector<SentSettling> settlements);
@@ -195,6 +202,11 @@ class Checker {
   /// Not less than what the clients ever had of the queue at a time.
   [[nodiscard]] std::size_t held_bytes_max(std::uint32_t queue) const;
 
+  /// What the queue was and is.
+  [[nodiscard]] const TraitsHistory& history(std::uint32_t queue) const {
+    return histories_[queue];
+  }
+
   [[nodiscard]] std::uint64_t confirmed_count() const { return confirmed_count_; }
 
  private:
@@ -243,6 +255,7 @@ class Checker {
     model::ConsumerId holder_consumer = model::ConsumerId::none;
     std::uint64_t emissions = 0;
     std::uint64_t emitted_at = 0;
+    std::int64_t emitted_ms = 0;
     std::uint32_t emitted_in_run = 0;  ///< 0: never
     std::uint32_t emissions_in_run = 0;
     std::uint32_t emitted_in_order = 0;
@@ -290,8 +303,21 @@ class Checker {
   [[nodiscard]] std::optional<MessageName> letter_of(const MessageName& name) const;
   /// Where a dead letter comes from.
   [[nodiscard]] std::optional<MessageName> source_of(const MessageName& letter) const;
-  [[nodiscard]] std::optional<std::int64_t> ttl_ms(const MessageName& name,
-                                                   const Message& message) const;
+
+  /// It may have been so at some time since the message came.
+  template <typename Predicate>
+  [[nodiscard]] bool may(const MessageName& name, const Message& message,
+                         Predicate predicate) const {
+    const std::int64_t now = now_ms();
+    return histories_[name.queue].any(std::min(message.sent_ms, now), now, predicate);
+  }
+
+  [[nodiscard]] bool may_refuse(const MessageName& name, const Message& message) const;
+  /// At any time at all.
+  [[nodiscard]] bool may_keep_letters(std::uint32_t queue) const;
+  /// What dies here may be nowhere afterwards.
+  [[nodiscard]] bool may_lose_letter(const MessageName& name, const Message& message) const;
+  void double_letters();
   [[nodiscard]] bool may_have_expired(const MessageName& name, const Message& message) const;
   [[nodiscard]] bool may_die_of(Death death, const MessageName& name, const Message& message) const;
   /// Without a client's doing.
@@ -331,7 +357,8 @@ class Checker {
   void check_transaction(const MessageName& name, const Message& message);
   void check_transaction_is_whole(const Transaction& transaction);
 
-  std::vector<QueueTraits> queues_;
+  std::vector<QueueTraits> queues_;  // as they are declared
+  std::vector<TraitsHistory> histories_;
   std::vector<ExchangeTraits> exchanges_;
   std::vector<RouteHistory> routes_;  // for each exchange those to all queues
   std::vector<int> removals_;         // under way, by queue

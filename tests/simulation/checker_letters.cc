@@ -13,7 +13,8 @@
 namespace lepus::simulation {
 
 std::optional<MessageName> Checker::letter_of(const MessageName& name) const {
-  const auto to = queues_[name.queue].dead_letters_to;
+  const QueueTraits& queue = queues_[name.queue];
+  const auto to = queue.dead_letters_to ? queue.dead_letters_to : queue.policy_letters_to;
   if (!to) {
     return std::nullopt;
   }
@@ -37,22 +38,44 @@ std::optional<MessageName> Checker::source_of(const MessageName& letter) const {
 
 // ---- what may become of a message
 
-std::optional<std::int64_t> Checker::ttl_ms(const MessageName& name, const Message& message) const {
-  const auto& of_queue = queues_[name.queue].message_ttl_ms;
-  // A dead letter has no expiration of its own.
-  if (name.first_death != never_died || !message.expiration_ms) {
-    return of_queue;
-  }
-  return of_queue ? std::min(*of_queue, *message.expiration_ms) : message.expiration_ms;
+bool Checker::may_refuse(const MessageName& name, const Message& message) const {
+  return may(name, message, [](const QueueTraits& traits) { return traits.refuses(); });
 }
 
+bool Checker::may_keep_letters(std::uint32_t queue) const {
+  return histories_[queue].any(INT64_MIN, INT64_MAX,
+                               [](const QueueTraits& traits) { return traits.keeps_letters(); });
+}
+
+bool Checker::may_lose_letter(const MessageName& name, const Message& message) const {
+  if (may(name, message, [](const QueueTraits& traits) { return !traits.has_letters(); })) {
+    return true;
+  }
+  const MessageName letter_name = *letter_of(name);
+  const Message& letter = messages_.at(letter_name);
+  return !letter.kept && may_refuse(letter_name, letter) &&
+         may(name, message, [](const QueueTraits& traits) { return !traits.keeps_letters(); });
+}
+
+void Checker::traits_change(std::uint32_t queue, const QueueTraits& traits) {
+  histories_[queue].may_become(traits, now_ms());
+  if (store_has_failed_) {
+    double_letters();
+  }
+}
+
+void Checker::traits_changed(std::uint32_t queue) {
+  histories_[queue].has_become(now_ms());
+}
+
+/// A dead letter has no expiration of its own.
 bool Checker::may_have_expired(const MessageName& name, const Message& message) const {
-  const auto ttl = ttl_ms(name, message);
-  return ttl && now_ms() >= message.sent_ms + *ttl;
+  const bool by_itself = name.first_death == never_died && message.expiration_ms &&
+                         now_ms() >= message.sent_ms + *message.expiration_ms;
+  return by_itself || histories_[name.queue].may_have_expired(message.sent_ms, now_ms());
 }
 
 bool Checker::may_die_of(Death death, const MessageName& name, const Message& message) const {
-  const QueueTraits& queue = queues_[name.queue];
   switch (death) {
     case Death::none:
       return false;
@@ -61,10 +84,14 @@ bool Checker::may_die_of(Death death, const MessageName& name, const Message& me
     case Death::expired:
       return may_have_expired(name, message);
     case Death::maxlen:
-      return queue.drops_head() || queue.refused_die();
+      return may(name, message, [](const QueueTraits& traits) {
+        return traits.drops_head() || traits.refused_die();
+      });
     case Death::delivery_limit:
       // Each delivery but the last that was given back was one too few.
-      return queue.delivery_limit && message.emissions > *queue.delivery_limit;
+      return may(name, message, [&message](const QueueTraits& traits) {
+        return traits.delivery_limit && message.emissions > *traits.delivery_limit;
+      });
   }
   return false;
 }
@@ -98,8 +125,7 @@ void Checker::has_no_letters(const MessageName& name, const Message& message) {
     }
     const QueueTraits& queue = queues_[letter_name->queue];
     const bool removed = source->removed || removals_[letter_name->queue] > 0;
-    const bool keeps = queues_[of.queue].keeps_letters();
-    const bool may_be_refused = queue.refuses() && !keeps;
+    const bool keeps = may_keep_letters(of.queue);
     letter = {.asked_persistent = source->asked_persistent,
               .persistent = source->asked_persistent || queue.quorum,
               .asked_priority = source->asked_priority,
@@ -107,7 +133,7 @@ void Checker::has_no_letters(const MessageName& name, const Message& message) {
               .body_bytes = source->body_bytes,
               .sent_ms = source->sent_ms,
               .published_in_run = run_,
-              .may_be_gone = source->may_be_gone || removed || may_be_refused,
+              .may_be_gone = source->may_be_gone || removed,
               .doubled = source->doubled || (keeps && store_has_failed_),
               .removed = removed};
     source = &letter;
@@ -118,10 +144,13 @@ void Checker::has_no_letters(const MessageName& name, const Message& message) {
 /// Kept letters whose target can't say whether it has them are sent once more.
 void Checker::store_failed() {
   store_has_failed_ = true;
+  double_letters();
+}
+
+void Checker::double_letters() {
   for (auto& [name, message] : messages_) {
     const auto source = source_of(name);
-    message.doubled |=
-        source && (queues_[source->queue].keeps_letters() || messages_.at(*source).doubled);
+    message.doubled |= source && (may_keep_letters(source->queue) || messages_.at(*source).doubled);
   }
 }
 
@@ -150,7 +179,9 @@ void Checker::check_death(const Emission& emission, const MessageName& source_na
         fmt::format("{} says that it comes from q{}", to_text(emission.name), emission.last_queue));
     return;
   }
-  if (!may_die_of(emission.last_death, source_name, source)) {
+  const bool may_have_letters =
+      may(source_name, source, [](const QueueTraits& traits) { return traits.has_letters(); });
+  if (!may_have_letters || !may_die_of(emission.last_death, source_name, source)) {
     fail(
         emission.last_death == Death::rejected
             ? fmt::format("{} is a dead letter of what nobody has rejected", to_text(emission.name))
@@ -160,7 +191,8 @@ void Checker::check_death(const Emission& emission, const MessageName& source_na
   }
   const bool dropped_from_head =
       emission.last_death == Death::expired ||
-      (emission.last_death == Death::maxlen && queues_[source_name.queue].drops_head());
+      (emission.last_death == Death::maxlen &&
+       !may(source_name, source, [](const QueueTraits& traits) { return traits.refused_die(); }));
   if (dropped_from_head && source_name.first_death == never_died && !is_delayed(source)) {
     std::uint64_t& passed = passed_[{source_name.queue, source_name.publisher, source.priority}];
     passed = std::max(passed, source_name.number);
@@ -197,20 +229,29 @@ void Checker::check_not_passed(const Emission& emission, const Message& message)
 }
 
 void Checker::check_limits(const Emission& emission, const Message& message) {
-  const auto ttl = ttl_ms(emission.name, message);
-  if (ttl && now_ms() > emission.published_ms + *ttl) {
-    fail(fmt::format("{} was delivered {} ms after it had expired", to_text(emission.name),
-                     now_ms() - emission.published_ms - *ttl));
+  const TraitsHistory& history = histories_[emission.name.queue];
+  const std::int64_t age_ms = now_ms() - emission.published_ms;
+  const bool is_too_old = !history.any(now_ms(), now_ms(), [age_ms](const QueueTraits& traits) {
+    return !traits.message_ttl_ms || age_ms <= *traits.message_ttl_ms;
+  });
+  const bool has_expired = emission.name.first_death == never_died && message.expiration_ms &&
+                           age_ms > *message.expiration_ms;
+  if (is_too_old || has_expired) {
+    fail(fmt::format("{} was delivered after it had expired, {} ms old", to_text(emission.name),
+                     age_ms));
   }
   if (emission.published_ms < message.sent_ms || emission.published_ms > now_ms()) {
     fail(fmt::format("{} is said to be published at {}", to_text(emission.name),
                      emission.published_ms));
   }
-  const auto& limit = queues_[emission.name.queue].delivery_limit;
-  if (limit && !message.doubled && message.emitted_in_run == run_ &&
-      message.emissions_in_run > *limit) {
-    fail(fmt::format("{} is delivered {} times, its delivery limit is {}", to_text(emission.name),
-                     message.emissions_in_run + 1, *limit));
+  // It was given back under one of these limits.
+  const auto may_come_again = [&message](const QueueTraits& traits) {
+    return !traits.delivery_limit || message.emissions_in_run <= *traits.delivery_limit;
+  };
+  if (!message.doubled && message.emitted_in_run == run_ &&
+      !history.any(message.emitted_ms, now_ms(), may_come_again)) {
+    fail(fmt::format("{} is delivered {} times, more than its delivery limit",
+                     to_text(emission.name), message.emissions_in_run + 1));
   }
 }
 
@@ -230,8 +271,12 @@ bool Checker::is_lost(const MessageName& name) const {
     if (!letter) {
       return !may_leave && !message.settled;
     }
-    if (!may_leave && !message.rejected && !message.dead && !message.must_be_gone) {
+    const bool left = may_leave || message.rejected;
+    if (!left && !message.dead && !message.must_be_gone) {
       return true;
+    }
+    if (!message.dead && may_lose_letter(at, message)) {
+      return false;
     }
     at = *letter;
   }

@@ -80,7 +80,7 @@ bool Checker::must_have_come(const MessageName& name, const Message& message) co
   if (routed.is_forgotten || message.emissions > 0) {
     return !routed.is_forgotten;
   }
-  if (routed.is_delayed() && queues_[name.queue].refuses()) {
+  if (routed.is_delayed() && may_refuse(name, message)) {
     return false;
   }
   const RouteHistory& history = route(routed.exchange, name.queue);

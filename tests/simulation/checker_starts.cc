@@ -71,7 +71,7 @@ void Checker::message_after_restart(const MessageName& name, Message& message, b
 /// So its message must have gone, unless that is kept a while longer.
 void Checker::letter_is_durable(const MessageName& letter) {
   const auto source = source_of(letter);
-  if (source && !queues_[source->queue].keeps_letters() && !messages_.at(letter).doubled) {
+  if (source && !may_keep_letters(source->queue) && !messages_.at(letter).doubled) {
     messages_.at(*source).must_be_gone = true;
     letter_is_durable(*source);
   }
@@ -114,7 +114,7 @@ void Checker::check_found(const MessageName& name, const Message& message, const
   check_transaction(name, message);
   if (row.count > 1 && !message.doubled) {
     const auto source = source_of(name);
-    if (!source || !queues_[source->queue].keeps_letters()) {
+    if (!source || !may_keep_letters(source->queue)) {
       fail(fmt::format("{} is stored {} times", to_text(name), row.count));
     }
   }
@@ -122,7 +122,7 @@ void Checker::check_found(const MessageName& name, const Message& message, const
 
 /// Of a message that is stored.
 void Checker::check_one_place(const MessageName& name, const Found& found) {
-  bool may_be_doubled = messages_.at(name).doubled || queues_[name.queue].keeps_letters();
+  bool may_be_doubled = messages_.at(name).doubled || may_keep_letters(name.queue);
   bool is_doubled = false;
   for (auto letter = letter_of(name); letter; letter = letter_of(*letter)) {
     Message& message = messages_.at(*letter);
@@ -133,7 +133,7 @@ void Checker::check_one_place(const MessageName& name, const Found& found) {
     }
     // From here on there may be two of it, and of all that becomes of it.
     message.doubled |= is_doubled;
-    may_be_doubled |= queues_[letter->queue].keeps_letters();
+    may_be_doubled |= may_keep_letters(letter->queue);
   }
 }
 

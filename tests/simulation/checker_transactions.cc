@@ -45,7 +45,7 @@ void Checker::one_transaction_was_partial(std::span<const TransactionNumber> num
     Transaction& transaction = transactions_[number - 1];
     transaction.partial = true;
     may_be |= std::ranges::any_of(transaction.publishes, [this](const MessageName& name) {
-      return queues_[name.queue].refuses();
+      return may_refuse(name, messages_.at(name));
     });
   }
   if (!may_be) {
@@ -83,7 +83,7 @@ void Checker::check_transaction_is_whole(const Transaction& transaction) {
   const bool restarted = transaction.run < run_;
   const auto is_sure = [&](const MessageName& name, const Message& message) {
     return !message.removed && name.first_death == never_died && !message.dead &&
-           !queues_[name.queue].refuses() && !may_leave_by_itself(name, message) &&
+           !may_refuse(name, message) && !may_leave_by_itself(name, message) &&
            must_have_come(name, message) &&
            (!restarted || (message.persistent && queues_[name.queue].durable));
   };

@@ -230,7 +230,8 @@ void Client::turn_ended() {
     const SettlingOnItsWay sent = settlings_.front();
     settlings_.pop_front();
     connection::Channel* channel = connection_->find_channel(sent.channel);
-    if (channel != nullptr && !channel->row().closing) {
+    const bool is_closing = connection_->state() == connection::Connection::State::closing;
+    if (channel != nullptr && !channel->row().closing && !is_closing) {
       world_.settling_executed(shard_, sent.settling);
     }
   }

@@ -20,6 +20,8 @@ struct QueueTraits {
   bool single_active = false;
   /// Where its dead letters go: a queue behind it, so that there are no circles.
   std::optional<std::uint32_t> dead_letters_to = {};
+  /// Where its dead letters go while a policy says so, if it has no argument for it.
+  std::optional<std::uint32_t> policy_letters_to = {};
   bool at_least_once = false;  ///< the strategy of its dead letters
   std::optional<std::int64_t> message_ttl_ms = {};
   std::optional<std::uint64_t> max_length = {};
@@ -36,6 +38,9 @@ struct QueueTraits {
 
   /// It takes nothing while it is full.
   [[nodiscard]] bool refuses() const { return has_limit() && overflow != Overflow::drop_head; }
+
+  /// Some exchange takes its dead letters.
+  [[nodiscard]] bool has_letters() const { return dead_letters_to.has_value(); }
 
   /// What it refuses becomes a dead letter.
   [[nodiscard]] bool refused_die() const {

@@ -8,6 +8,19 @@
 
 namespace lepus::simulation {
 
+namespace {
+
+/// Pages are told from those before, so a store that forgets some breaks more than a promise.
+bool has_pages(const storage::MemoryBatch& batch) {
+  return std::ranges::any_of(batch.queues(), [](const auto& change) {
+    return change.progress &&
+           std::ranges::any_of(change.progress->sub_queues,
+                               [](const auto& each) { return each.page_count > 0; });
+  });
+}
+
+}  // namespace
+
 void SimulatedStore::append(std::vector<storage::NumberedBatch> batches,
                             std::function<void(storage::Outcome)> done) {
   if (crashed_) {
@@ -137,7 +150,8 @@ void SimulatedStore::break_batches(storage::AppendUnit& unit) {
     const auto& rows = batch.messages();
     const bool has_durable_rows =
         std::any_of(rows.begin(), rows.end(), [](const auto& row) { return !row.transient; });
-    if (numbered.log == storage::topology_log) {
+    has_pages_ |= has_pages(batch);
+    if (numbered.log == storage::topology_log || has_pages_) {
       continue;
     }
     if (fault_ == StoreFault::forgets_rows ? has_durable_rows && !has_forgotten_ : rows.empty()) {

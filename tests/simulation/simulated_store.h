@@ -127,6 +127,7 @@ class SimulatedStore final : public storage::Store {
   bool at_once_ = false;
   bool crashed_ = false;
   bool has_forgotten_ = false;
+  bool has_pages_ = false;  ///< so that nothing is forgotten any more
   std::map<const storage::Batch*, std::uint64_t> sealed_at_;  ///< of those that are not durable
   std::deque<storage::AppendUnit> waiting_;
   std::vector<storage::AppendUnit> again_;  ///< of a failed write

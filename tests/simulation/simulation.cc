@@ -99,6 +99,9 @@ void step(World& world, const Weights& weights) {
   } else {
     world.tick(static_cast<std::int64_t>(random.below(random.one_in(5) ? 1500 : 50)));
     world.misbehave();
+    if (world.has_policies && random.one_in(3)) {
+      world.change_policies();
+    }
     if (weights.fault_every != 0 && random.one_in(weights.fault_every)) {
       world.fail_disk();
     }

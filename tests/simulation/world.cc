@@ -98,6 +98,20 @@ std::vector<QueueTraits> choose_queues(Random& random, bool is_deadly) {
   return queues;
 }
 
+/// @return whether policies change in the run
+bool choose_policy_targets(std::vector<QueueTraits>& queues, Random& random) {
+  if (!random.one_in(3)) {
+    return false;
+  }
+  for (std::size_t number = 0; number + 1 < queues.size(); ++number) {
+    if (!queues[number].dead_letters_to) {
+      queues[number].policy_letters_to =
+          static_cast<std::uint32_t>(random.between(number + 1, queues.size() - 1));
+    }
+  }
+  return true;
+}
+
 std::vector<ExchangeTraits> choose_exchanges(Random& random) {
   using Routing = ExchangeTraits::Routing;
   static constexpr Routing routings[] = {Routing::direct, Routing::fanout, Routing::topic,
@@ -222,6 +236,7 @@ World::World(const WorldOptions& options)
       exchanges(choose_exchanges(random)),
       has_large_messages(random.one_in(4)),
       read_faults_one_in(random.one_in(3) ? random.between(1, 6) : 0),
+      has_policies(choose_policy_targets(queues, random)),
       checker(queues, exchanges),
       options_(options),
       disk_(make_simulated_disk(options.store, options.seed,
@@ -314,6 +329,7 @@ bool World::start_broker() {
     checker.fail("the topology can't be loaded: " + loaded.error().text);
     return false;
   }
+  look_at_policies();
   look_at_store(recovered);
   reply_consumers_ = std::make_unique<model::ReplyConsumers>();
   counts_ = std::make_unique<model::ConnectionCounts>();
@@ -606,8 +622,12 @@ void World::misbehave() {
 
 void World::topology_committed(model::TopologyTicket up_to, storage::Outcome outcome) {
   for (const auto& each : shards_) {
-    each->tasks.push_back(
-        [shard = each->shard.get(), up_to, outcome] { shard->topology_committed(up_to, outcome); });
+    each->tasks.push_back([this, shard = each->shard.get(), index = each->index, up_to, outcome] {
+      shard->topology_committed(up_to, outcome);
+      if (outcome == storage::Outcome::committed) {
+        policies_committed(index, up_to);
+      }
+    });
   }
 }
 

@@ -19,6 +19,7 @@
 #include "broker/model/topology.h"
 #include "tests/simulation/checker.h"
 #include "tests/simulation/clients.h"
+#include "tests/simulation/policies.h"
 #include "tests/simulation/random.h"
 #include "tests/simulation/simulated_disk.h"
 #include "tests/simulation/simulated_store.h"
@@ -84,6 +85,8 @@ class World final : public model::TopologyListener {
   void tick(std::int64_t by_ms);
   /// A write or sync of the store is to fail.
   void fail_disk();
+  /// Somebody puts or deletes a policy.
+  void change_policies();
   /// Gives back a message that a consumer has, if the mutation says so.
   void misbehave();
 
@@ -155,6 +158,7 @@ class World final : public model::TopologyListener {
   bool has_large_messages = false;
   /// How often a read of the store fails; 0: never.
   const std::size_t read_faults_one_in;
+  const bool has_policies;
   Checker checker;
   std::vector<std::unique_ptr<Client>> clients;
   std::vector<std::string> faults;       ///< what shards reported
@@ -198,7 +202,11 @@ class World final : public model::TopologyListener {
   void read_one(std::size_t index, std::size_t fails_one_in);
   void carry(model::ShardIndex from, model::ShardIndex to, std::size_t count);
   bool round(bool act);
+  void look_at_policies();
+  void follow_policies();
+  void policies_committed(model::ShardIndex shard, model::TopologyTicket up_to);
   void check_limits(const model::Queue& queue);
+  void check_settings(const model::Queue& queue);
   void check_turn(const Emission& emission);
   void observe(model::Deliver& delivery);
   void observe(model::Got& answer);
@@ -223,6 +231,7 @@ class World final : public model::TopologyListener {
   std::unique_ptr<model::ReplyConsumers> reply_consumers_;
   std::unique_ptr<model::ConnectionCounts> counts_;
   connection::ConnectionSettings settings_;
+  Policies policies_;
   std::vector<Box> boxes_;
   std::vector<std::unique_ptr<OneShard>> shards_;
   bool is_dying_ = false;

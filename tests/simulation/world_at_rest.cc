@@ -132,6 +132,7 @@ void World::check_queues(bool at_rest) {
       const auto number = queue_number(queue.record().id);
       const std::size_t held = number ? checker.held_bytes_max(*number) : 0;
       check_limits(queue);
+      check_settings(queue);
       // What was held may have come back to memory; a chunk and a message may lie above the window
       // of each priority.
       const std::size_t windows = queue.record().settings.max_priority + std::size_t{1};
@@ -187,8 +188,12 @@ void World::check_all_served(bool are_drained) {
     each->shard->visit_queues([&](const model::Queue& queue) {
       const auto number = queue_number(queue.record().id);
       // What its target does not take stays in a queue.
-      const bool may_keep = !are_drained && number && queues[*number].keeps_letters() &&
-                            queues[*queues[*number].dead_letters_to].refuses();
+      const auto is_ever = [this](std::uint32_t of, auto predicate) {
+        return checker.history(of).any(INT64_MIN, INT64_MAX, predicate);
+      };
+      const bool may_keep = !are_drained && number &&
+                            is_ever(*number, &QueueTraits::keeps_letters) &&
+                            is_ever(*queues[*number].dead_letters_to, &QueueTraits::refuses);
       if (queue.unacked_count() > 0 && !may_keep) {
         checker.fail(fmt::format("{} has {} unacked messages although everybody has settled",
                                  queue.record().described(), queue.unacked_count()));
@@ -330,7 +335,7 @@ void World::observe(const Emission& emission, const model::Message& message) {
     checker.fail("a damaged message is delivered from " + queues[*number].name);
     return;
   }
-  trace("{} goes to {} {:x}{}{}", to_text(named.name),
+  trace("{} at {} goes to {} {:x}{}{}", to_text(named.name), emission.place.position,
         emission.consumer == model::ConsumerId::none ? "a get of" : "consumer",
         emission.consumer == model::ConsumerId::none
             ? static_cast<std::uint64_t>(emission.channel.connection)

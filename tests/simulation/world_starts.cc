@@ -51,7 +51,6 @@ void World::look_at_store(const storage::Recovered& recovered) {
           return;
         }
         name.queue = place_of(queues, record->name);
-        trace("{} is stored", to_text(name));
         Checker::FoundRow& row = found[name];
         ++row.count;
         row.published_ms = message.traits().published_ms;
@@ -76,6 +75,8 @@ void World::look_at_rows(const model::QueueRecord& queue, const storage::SubQueu
       return;
     }
     name.first_death = deaths((*message)->properties()).first_queue;
+    trace("message {} of publisher {} is stored in {}, at {} of priority {}", name.number,
+          name.publisher, queue.name, position, progress.priority);
     row_found(name, **message);
   };
   storage::PositionRange positions{progress.floor, progress.next_position};
