@@ -26,6 +26,9 @@ inline constexpr std::int64_t output_window_bytes_max = std::int64_t{1} << 20U;
 /// Publishes on their way from one shard to another; past it the sender's connections to that owner
 /// are not read.
 inline constexpr std::uint64_t publish_window_bytes_max = std::uint64_t{4} << 20U;
+/// What an owner has taken of them is told in such portions, since each wakes the sender. What is
+/// not told yet counts as on its way: much less than the window, which opens again at its half.
+inline constexpr std::uint64_t publish_window_bytes_told = std::uint64_t{256} << 10U;
 
 /// Rows that wait for the store on one shard: above the first, publishers to it are not read; below
 /// the second, again.

@@ -53,8 +53,9 @@ void PublishWindows::received(ShardIndex from, const Message& message) {
 
 void PublishWindows::end_turn() {
   for (ShardIndex from = 0; from < shard_count_; ++from) {
-    if (const std::uint64_t bytes = std::exchange(peers_[from].received_bytes, 0); bytes > 0) {
-      mailboxes_.send(from, PublishesTaken{self_, bytes});
+    Peer& peer = peers_[from];
+    if (peer.received_bytes >= limits::publish_window_bytes_told) {
+      mailboxes_.send(from, PublishesTaken{self_, std::exchange(peer.received_bytes, 0)});
     }
   }
 }

@@ -9,7 +9,7 @@ namespace lepus::model {
 
 /// Bounds the publishes on their way between shards. A sender counts what each owner has not taken
 /// yet: past the limit its connections that publish to that owner are not read. An owner tells how
-/// much it has taken, at the end of its turn.
+/// much it has taken, at the end of a turn in which that has become worth waking the sender.
 ///
 /// One for each shard, for both roles; runs on its thread.
 class PublishWindows {

@@ -91,6 +91,17 @@ TEST_F(PublishWindowsTest, AnOwnerWithNothingToTellSendsNothing) {
   EXPECT_THAT(mailboxes_.sent, IsEmpty());
 }
 
+TEST_F(PublishWindowsTest, AnOwnerTellsWhenItIsWorthIt) {
+  const MessagePtr portion = message_of(limits::publish_window_bytes_told / 2);
+  owner_.received(0, *portion);
+  owner_.end_turn();
+  EXPECT_THAT(mailboxes_.sent, IsEmpty());
+  owner_.received(0, *portion);
+  owner_.end_turn();
+  ASSERT_EQ(mailboxes_.sent.size(), 1U);
+  EXPECT_GT(mailboxes_.sent[0].second, limits::publish_window_bytes_told);
+}
+
 TEST_F(PublishWindowsTest, TheSenderStaysStoppedWhileEitherReasonHolds) {
   const MessagePtr large = message_of(2 * limits::publish_window_bytes_max);
   sender_.sent(1, *large);
