@@ -202,6 +202,8 @@ class World final : public model::TopologyListener {
   void read_one(std::size_t index, std::size_t fails_one_in);
   void carry(model::ShardIndex from, model::ShardIndex to, std::size_t count);
   bool round(bool act);
+  /// Messages that the queues which are there have ever got.
+  [[nodiscard]] std::uint64_t count_published() const;
   void look_at_policies();
   void follow_policies();
   void policies_committed(model::ShardIndex shard, model::TopologyTicket up_to);
@@ -236,6 +238,7 @@ class World final : public model::TopologyListener {
   std::vector<std::unique_ptr<OneShard>> shards_;
   bool is_dying_ = false;
   bool carrying_answer_ = false;
+  std::uint64_t published_at_rest_ = 0;
   bool have_delays_passed_ = false;
   std::uint32_t last_publisher_ = 0;
   std::map<model::QueueId, std::uint32_t> queue_numbers_;
