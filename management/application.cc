@@ -29,7 +29,7 @@ std::optional<std::string> existing_vhost(const model::Topology& topology, const
 bool has_too_long_name(const Match& match) {
   constexpr std::size_t name_max_bytes = 255;
   for (const std::string_view parameter :
-       {"vhost", "queue", "exchange", "destination", "user", "policy"}) {
+       {"vhost", "queue", "exchange", "destination", "user", "policy", "component", "name"}) {
     const auto found = match.parameters.find(parameter);
     if (found != match.parameters.end() && found->second.size() > name_max_bytes) {
       return true;

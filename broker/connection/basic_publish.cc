@@ -273,7 +273,7 @@ std::vector<ReplyAddress> Channel::requesters_of(const model::Message& message) 
                                        : amqp::FieldTable{};
   for (const std::string_view key : model::routing_keys_of(message.routing_key(), &headers)) {
     const auto address = key.starts_with(reply_to_prefix) ? parse_reply_name(key) : std::nullopt;
-    if (address) {
+    if (address && std::ranges::find(requesters, *address) == requesters.end()) {
       requesters.push_back(*address);
     }
   }

@@ -199,8 +199,8 @@ class Channel {
   void trace_publish(const model::Message& message, const model::Route& route);
   void trace_delivery(const model::Message& message, const model::QueueRecord& queue,
                       bool redelivered);
-  void trace(const model::Message& message, std::string_view event, std::string_view subject,
-             amqp::FieldTable headers);
+  void trace(const model::Message& message, amqp::FieldTableView own_headers,
+             std::string_view event, std::string_view subject, amqp::FieldTable headers);
 
   // ---- basic_consume.cc
   void handle_qos(const amqp::BasicQos& method);

@@ -144,8 +144,9 @@ class ShardConnections final : public model::ConnectionHost {
   /// @return false if the requester is gone; for those of this shard.
   bool deliver_reply(const ReplyAddress& address, const model::MessagePtr& message);
 
-  /// Publishes to the vhost's trace exchange, soon: a queue may be just delivering.
-  void publish_trace(std::string vhost, model::MessagePtr trace);
+  /// Publishes to the vhost's trace exchange, soon: a queue may be just delivering. The connection
+  /// is held up as by a publish of its own.
+  void publish_trace(model::ConnectionId id, std::string vhost, model::MessagePtr trace);
 
   [[nodiscard]] model::ConnectionCounts& counts() { return *environment_.counts; }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -59,31 +60,44 @@ amqp::FieldArray texts(const auto& range, auto text_of) {
 
 void Channel::trace_publish(const model::Message& message, const model::Route& route) {
   amqp::FieldTable headers;
-  headers.set("routed_queues",
-              texts(route.queues, [](const auto& queue) { return std::string_view{queue->name}; }));
-  trace(message, "publish", message.exchange(), std::move(headers));
+  amqp::FieldArray queues;
+  for (const auto& queue : route.queues) {
+    if (!queue->delays) {  // Nobody knows of the queues of delayed exchanges.
+      queues.values().emplace_back(queue->name);
+    }
+  }
+  headers.set("routed_queues", std::move(queues));
+  const auto properties = amqp::decode_properties(message.properties());
+  const amqp::FieldTableView own_headers =
+      publish_by_headers_
+          ? amqp::FieldTableView{publish_original_headers_}
+          : properties.value_or(amqp::BasicProperties{}).headers.value_or(amqp::FieldTableView{});
+  trace(message, own_headers, "publish", message.exchange(), std::move(headers));
 }
 
 void Channel::trace_delivery(const model::Message& message, const model::QueueRecord& queue,
                              bool redelivered) {
   amqp::FieldTable headers;
   headers.set("redelivered", std::int32_t{redelivered});
-  trace(message, "deliver", queue.name, std::move(headers));
+  const auto properties = amqp::decode_properties(message.properties());
+  const auto own_headers =
+      properties.value_or(amqp::BasicProperties{}).headers.value_or(amqp::FieldTableView{});
+  trace(message, own_headers, "deliver", queue.name, std::move(headers));
 }
 
-/// @param subject  the exchange or the queue
-/// @param headers  what is special about the event
-void Channel::trace(const model::Message& message, std::string_view event, std::string_view subject,
-                    amqp::FieldTable headers) {
+/// @param own_headers  the message's, with the keys it is or was routed by
+/// @param subject      the exchange or the queue
+/// @param headers      what is special about the event
+void Channel::trace(const model::Message& message, amqp::FieldTableView own_headers,
+                    std::string_view event, std::string_view subject, amqp::FieldTable headers) {
   if (message.exchange() == trace_exchange) {
     return;
   }
   const auto properties =
       amqp::decode_properties(message.properties()).value_or(amqp::BasicProperties{});
-  const amqp::FieldTable own_headers =
-      properties.headers ? properties.headers->decode() : amqp::FieldTable{};
+  const amqp::FieldTable routed_by = own_headers.decode();
   headers.set("exchange_name", std::string{message.exchange()});
-  headers.set("routing_keys", texts(model::routing_keys_of(message.routing_key(), &own_headers),
+  headers.set("routing_keys", texts(model::routing_keys_of(message.routing_key(), &routed_by),
                                     [](std::string_view key) { return key; }));
   headers.set("properties", table_of(properties));
   headers.set("node", host().settings().node_name);
@@ -99,15 +113,21 @@ void Channel::trace(const model::Message& message, std::string_view event, std::
                              amqp::encode_properties({.headers = amqp::FieldTableView{encoded}}),
                              message.body().size(), {.published_ms = host().wall_ms()});
   copy->append_body(message.body());
-  host().publish_trace(std::string{access().vhost()}, std::move(copy));
+  host().publish_trace(connection_.id(), std::string{access().vhost()}, std::move(copy));
 }
 
-void ShardConnections::publish_trace(std::string vhost, model::MessagePtr trace) {
-  shard_->environment().post([this, vhost = std::move(vhost), trace = std::move(trace)] {
-    const auto properties = amqp::decode_properties(trace->properties());
+void ShardConnections::publish_trace(model::ConnectionId id, std::string vhost,
+                                     model::MessagePtr trace) {
+  shard_->environment().post([this, id, vhost = std::move(vhost), trace = std::move(trace)] {
+    // Its headers may be nested more deeply, or be larger, than those of clients may be.
+    const auto properties =
+        amqp::decode_properties(trace->properties()).value_or(amqp::BasicProperties{});
     const model::Route& route =
-        routes_.route(vhost, trace->exchange(), trace->routing_key(), &*properties);
+        routes_.route(vhost, trace->exchange(), trace->routing_key(), &properties);
     for (const auto& queue : route.queues) {
+      if (Connection* connection = find(id)) {
+        connection->note_published_to(queue->owner);
+      }
       shard_->publish(*queue, trace, {});
     }
   });

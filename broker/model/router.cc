@@ -156,6 +156,9 @@ Route find_route(const Vhost& vhost, std::string_view exchange, const RoutingInp
     walk.take_queues(route.queues);
     route.cacheable = input.routing_keys.size() == 1 && !walk.depends_on_more();
   }
+  if (constexpr std::size_t kept_max = 4096; matched.capacity() > kept_max) {
+    std::vector<const Binding*>{}.swap(matched);
+  }
   return route;
 }
 

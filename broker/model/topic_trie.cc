@@ -133,7 +133,9 @@ class TopicTrie::Walk {
   boost::unordered_flat_set<const Node*> staying_set_;  ///< the same, once there are many
 };
 
-TopicTrie::TopicTrie() : root_(std::make_unique<Node>()) {}
+TopicTrie::TopicTrie() : root_(std::make_unique<Node>()) {
+  static_assert(sizeof(Node) == 64, "one cache line");
+}
 
 TopicTrie::~TopicTrie() = default;
 

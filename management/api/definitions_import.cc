@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "management/api/handlers.h"
+#include "management/api/rows.h"
 #include "management/api/stored_parameters.h"
 #include "management/body.h"
 #include "management/definitions.h"
@@ -139,6 +140,9 @@ class Import {
     if (entry.has("default_queue_type")) {
       const std::string type = entry.text("default_queue_type");
       vhost.default_queue_type = type == "undefined" ? "" : type;
+      if (!is_default_queue_type(vhost.default_queue_type)) {
+        entry.fail("Unsupported default queue type '" + type + "'");
+      }
     }
     if (!entry.error()) {
       took(topology_.put_vhost(std::move(vhost)));

@@ -167,6 +167,10 @@ json topic_permissions_json(const model::TopicPermissions& permissions) {
           {"read", permissions.read}};
 }
 
+bool is_default_queue_type(std::string_view word) {
+  return word.empty() || word == "classic" || word == "quorum" || word == "stream";
+}
+
 json vhost_limits_json(const model::VhostDescription& vhost) {
   json limits = json::object();
   if (vhost.max_connections) {

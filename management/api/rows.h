@@ -53,6 +53,8 @@ void put_lengths(nlohmann::json& object, std::uint64_t ready, std::uint64_t unac
 [[nodiscard]] nlohmann::json permissions_json(const model::UserPermissions& permissions);
 [[nodiscard]] nlohmann::json topic_permissions_json(const model::TopicPermissions& permissions);
 [[nodiscard]] nlohmann::json user_json(const model::User& user);
+/// Whether a vhost may have it; the empty word is none.
+[[nodiscard]] bool is_default_queue_type(std::string_view word);
 [[nodiscard]] nlohmann::json vhost_limits_json(const model::VhostDescription& vhost);
 [[nodiscard]] nlohmann::json user_limits_json(const model::User& user);
 

@@ -120,8 +120,7 @@ Task<Response> put_vhost(const Context& context) {
     }
   }
   vhost.tracing = body.boolean("tracing", existing && existing->tracing);
-  const auto types = {"", "classic", "quorum", "stream"};
-  if (!body.error() && std::ranges::find(types, vhost.default_queue_type) == types.end()) {
+  if (!body.error() && !is_default_queue_type(vhost.default_queue_type)) {
     body.fail("Unsupported default queue type '" + vhost.default_queue_type + "'");
   }
   if (body.error()) {
