@@ -87,7 +87,7 @@ Checked<ExchangeType> check_exchange_type(std::string_view name) {
     return *type;
   }
   return ProtocolError{
-      amqp::ReplyCode::precondition_failed,
+      amqp::ReplyCode::command_invalid,
       fmt::format("{} exchange type '{}'", name.empty() ? "invalid" : "unknown", name)};
 }
 

@@ -446,12 +446,13 @@ def test_methods_after_a_channel_error_are_ignored_until_close_ok(wire, queue):
 
 
 def test_unknown_exchange_type_is_an_error(wire, unique):
-    """A hard 503 up to RabbitMQ 3.13.2, a soft 406 since; the text is the same."""
+    """Hard 503 until 3.13, soft 406 from 4.0; the text is the same."""
     connection = wire().handshake()
     connection.open_channel(1)
     connection.send(amqp.exchange_declare(1, unique(), "no-such-type"))
-    assert connection.expect_channel_close(1) == amqp.Close(
-        406, "PRECONDITION_FAILED - unknown exchange type 'no-such-type'", 40, 10
+    close = amqp.Close.read(connection.expect(0, amqp.CONNECTION_CLOSE))
+    assert close == amqp.Close(
+        503, "COMMAND_INVALID - unknown exchange type 'no-such-type'", 40, 10
     )
 
 

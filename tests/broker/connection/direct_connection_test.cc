@@ -62,25 +62,25 @@ TEST_F(DirectConnectionTest, AnErrorEndsItsMethodOnly) {
 }
 
 TEST_F(DirectConnectionTest, AHardErrorEndsEverything) {
-  client_->execute(amqp::BasicQos{.prefetch_size = 1}, keep());
+  client_->execute(amqp::ExchangeDeclare{.exchange = "x", .type = "nope"}, keep());
   client_->execute(amqp::QueueDeclare{.queue = "q"}, keep());
   broker_.run();
   ASSERT_EQ(answered_, 2U);
-  EXPECT_EQ(answers_[0].error->code, amqp::ReplyCode::not_implemented);
-  EXPECT_EQ(answers_[1].error->code, amqp::ReplyCode::not_implemented);
+  EXPECT_EQ(answers_[0].error->code, amqp::ReplyCode::command_invalid);
+  EXPECT_EQ(answers_[1].error->code, amqp::ReplyCode::command_invalid);
   EXPECT_TRUE(client_->is_closed());
 }
 
 TEST_F(DirectConnectionTest, CallsAfterTheEndAreAnsweredWithItsReason) {
-  client_->execute(amqp::BasicQos{.prefetch_size = 1}, keep());
+  client_->execute(amqp::ExchangeDeclare{.exchange = "x", .type = "nope"}, keep());
   broker_.run();
   client_->execute(amqp::QueueDeclare{.queue = "q"}, keep());
   client_->execute_unanswered(amqp::BasicAck{});
   client_->publish("", "q", amqp::empty_property_bytes, "body", keep());
   broker_.run();
   ASSERT_EQ(answered_, 3U);
-  EXPECT_EQ(answers_[1].error->code, amqp::ReplyCode::not_implemented);
-  EXPECT_EQ(answers_[2].error->code, amqp::ReplyCode::not_implemented);
+  EXPECT_EQ(answers_[1].error->code, amqp::ReplyCode::command_invalid);
+  EXPECT_EQ(answers_[2].error->code, amqp::ReplyCode::command_invalid);
 }
 
 TEST_F(DirectConnectionTest, AUserWhoHasAllHisChannelsIsTold) {

@@ -41,12 +41,12 @@ TEST_F(TopologyExchangeTest, EveryVhostHasThePredeclaredOnes) {
   EXPECT_EQ(topology_->list_exchanges("/").size(), std::size(expected));
 }
 
-TEST_F(TopologyExchangeTest, AnUnknownTypeIsRefusedFirst) {
+TEST_F(TopologyExchangeTest, AnUnknownTypeIsAHardError) {
   EXPECT_EQ(outcome_of(declare_exchange("x", "x-recent-history")),
-            "406 unknown exchange type 'x-recent-history'");
-  EXPECT_EQ(outcome_of(declare_exchange("x", "")), "406 invalid exchange type ''");
+            "503 unknown exchange type 'x-recent-history'");
+  EXPECT_EQ(outcome_of(declare_exchange("x", "")), "503 invalid exchange type ''");
   // Before the name is looked at.
-  EXPECT_EQ(outcome_of(declare_exchange("", "nope")), "406 unknown exchange type 'nope'");
+  EXPECT_EQ(outcome_of(declare_exchange("", "nope")), "503 unknown exchange type 'nope'");
 }
 
 TEST_F(TopologyExchangeTest, TheDefaultExchangeIsNobodys) {
