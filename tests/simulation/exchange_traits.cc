@@ -1,5 +1,9 @@
 #include "tests/simulation/exchange_traits.h"
 
+#include <iterator>
+
+#include <fmt/format.h>
+
 namespace lepus::simulation {
 
 namespace {
@@ -41,6 +45,19 @@ amqp::FieldTable ExchangeTraits::binding_arguments(const std::string& queue_name
     table.set(queue_header, queue_name);
   }
   return table;
+}
+
+std::vector<ExchangeTraits> choose_exchanges(Random& random) {
+  using Routing = ExchangeTraits::Routing;
+  static constexpr Routing routings[] = {Routing::direct, Routing::fanout, Routing::topic,
+                                         Routing::headers};
+  std::vector<ExchangeTraits> exchanges(random.one_in(2) ? 0 : random.between(1, 2));
+  for (std::size_t number = 0; number < exchanges.size(); ++number) {
+    exchanges[number] = {.name = fmt::format("delayed{}-{}", number, random.below(1000)),
+                         .durable = !random.one_in(5),
+                         .routing = routings[random.below(std::size(routings))]};
+  }
+  return exchanges;
 }
 
 std::int64_t choose_delay_ms(Random& random) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "amqp/field_table.h"
 #include "tests/simulation/random.h"
@@ -30,6 +31,9 @@ struct ExchangeTraits {
 
 /// The header by which an exchange of the type headers finds the queue.
 inline constexpr const char* queue_header = "to";
+
+/// Two at most, often none.
+[[nodiscard]] std::vector<ExchangeTraits> choose_exchanges(Random& random);
 
 /// A value for x-delay: none, negative, short or so long that the run has to wait for it at its
 /// end.

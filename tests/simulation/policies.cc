@@ -72,9 +72,7 @@ model::PolicyDescription Policies::description(const Change& change,
   set_if("max-length", policy.max_length);
   set_if("delivery-limit", policy.delivery_limit);
   if (policy.overflow) {
-    definition.set("overflow", *policy.overflow == QueueTraits::Overflow::drop_head
-                                   ? "drop-head"
-                                   : "reject-publish");
+    definition.set("overflow", to_text(*policy.overflow));
   }
   if (policy.has_dead_letter_exchange) {
     definition.set("dead-letter-exchange", "");

@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "amqp/field_table.h"
 #include "broker/model/queue_record.h"
+#include "tests/simulation/random.h"
 
 namespace lepus::simulation {
 
@@ -55,5 +57,14 @@ struct QueueTraits {
   /// @param letters_to  the name of the queue that its dead letters go to, if there is one
   [[nodiscard]] amqp::FieldTable arguments(const std::string& letters_to) const;
 };
+
+/// As x-overflow and policies have it.
+[[nodiscard]] std::string to_text(QueueTraits::Overflow overflow);
+
+/// @param is_deadly  messages may expire, be too many or come back too often
+[[nodiscard]] std::vector<QueueTraits> choose_queues(Random& random, bool is_deadly);
+/// Where policies let dead letters go.
+/// @return whether policies change in the run
+[[nodiscard]] bool choose_policy_targets(std::vector<QueueTraits>& queues, Random& random);
 
 }  // namespace lepus::simulation
